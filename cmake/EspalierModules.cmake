@@ -1,0 +1,80 @@
+# One function a kind of target. DEPENDS names modules of core and is the whole truth about what a
+# module may include: tests/architecture reads it from the property ESPALIER_MODULES.
+define_property(GLOBAL PROPERTY ESPALIER_MODULES
+                BRIEF_DOCS "Lines `module: dependencies` for the architecture test")
+
+function(_espalier_module_common target name sources headers depends libs)
+    # BOOTSTRAP
+    set(present "")
+    foreach(source IN LISTS sources)
+        if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
+            list(APPEND present ${source})
+        endif()
+    endforeach()
+    set(sources ${present})
+    if(NOT sources)
+        file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
+        set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
+    endif()
+    # BOOTSTRAP END
+    file(GLOB headers CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "*.h")
+    target_sources(${target} PRIVATE ${sources}
+        PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/core" FILES ${headers})
+    list(TRANSFORM depends PREPEND "espalier_" OUTPUT_VARIABLE targets)
+    target_link_libraries(${target} PUBLIC ${targets} ${libs} PRIVATE espalier_flags)
+    set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+    list(JOIN depends " " text)
+    set_property(GLOBAL APPEND PROPERTY ESPALIER_MODULES "${name}: ${text}")
+endfunction()
+
+# A folder of core: a static library `espalier_<name>`, gathered into libespalier-core.so.
+# LIBS are third-party libraries.
+function(espalier_core_module name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LIBS" ${ARGN})
+    add_library(espalier_${name} STATIC)
+    _espalier_module_common(espalier_${name} ${name} "${ARG_SOURCES}" "" "${ARG_DEPENDS}" "${ARG_LIBS}")
+    set_property(GLOBAL APPEND PROPERTY ESPALIER_CORE_TARGETS espalier_${name})
+    set_property(GLOBAL APPEND PROPERTY ESPALIER_CORE_LIBS ${ARG_LIBS})
+endfunction()
+
+# A folder of core that sees libtorch: static too, but linked into the module espalier-torch, and
+# against libespalier-core.so, so that the process holds one copy of everything else.
+function(espalier_torch_module name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;CORE;LIBS" ${ARGN})
+    add_library(espalier_${name} STATIC)
+    _espalier_module_common(espalier_${name} ${name} "${ARG_SOURCES}" "" "${ARG_DEPENDS}"
+                            "espalier-core;${ARG_LIBS}")
+    # CORE: modules inside libespalier-core.so that this one may include.
+    list(JOIN ARG_CORE " " text)
+    set_property(GLOBAL APPEND PROPERTY ESPALIER_MODULES "${name}: ${text}")
+endfunction()
+
+# A Qt Test program `tst_<file>`. LINK names targets; FOLDER the label that ctest shows.
+# Tests find their files through ESPALIER_TEST_DATA (tests/golden) and ESPALIER_SAMPLE.
+function(espalier_test name)
+    cmake_parse_arguments(ARG "SLOW;UI" "" "SOURCES;LINK" ${ARGN})
+    if(NOT ARG_SOURCES)
+        set(ARG_SOURCES ${name}.cpp)
+    endif()
+    add_executable(${name} ${ARG_SOURCES})
+    set_target_properties(${name} PROPERTIES AUTOMOC ON
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    target_compile_definitions(${name} PRIVATE
+        ESPALIER_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden"
+        ESPALIER_SAMPLE="${PROJECT_SOURCE_DIR}/resources/sample")
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(${name} PRIVATE ${ARG_LINK} Qt6::Test espalier_flags)
+    add_test(NAME ${name} COMMAND ${name})
+    get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+    set(labels ${folder})
+    if(ARG_SLOW)
+        list(APPEND labels slow)
+    endif()
+    if(ARG_UI)
+        list(APPEND labels ui)
+        set_tests_properties(${name} PROPERTIES ENVIRONMENT "QT_QPA_PLATFORM=offscreen")
+    else()
+        list(APPEND labels core)
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 300)
+endfunction()

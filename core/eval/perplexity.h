@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+
+#include "infer/native_model.h"
+
+namespace espalier {
+
+struct PerplexityOptions {
+    std::int64_t context = 512;
+    std::int64_t stride = 0;      ///< 0: windows of `context`, second half scored, as llama-perplexity does
+    std::int64_t bos_token = -1;  ///< replaces each window's first token; -1 = the model adds none
+    std::int64_t max_windows = 0; ///< 0 = all
+};
+
+struct PerplexityResult {
+    double perplexity = 0;
+    double mean_nll = 0;         ///< nats a token
+    std::int64_t tokens = 0;     ///< scored
+};
+
+/// exp of the mean negative log likelihood. @throws Error DataEmpty if the text is shorter than a window
+PerplexityResult perplexity(NativeModel& model, std::span<const std::int32_t> ids,
+                            const PerplexityOptions& options,
+                            const std::function<void(std::int64_t done, std::int64_t total)>& progress = {},
+                            std::stop_token stop = {});
+
+}  // namespace espalier

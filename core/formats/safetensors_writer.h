@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "tensor/tensor_view.h"
+
+namespace espalier {
+
+/// Streams one `.safetensors` file: shapes first, then the bytes of each tensor in the same order.
+class SafetensorsWriter {
+public:
+    SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorSpec> specs,
+                      const std::map<std::string, std::string>& metadata = {});
+
+    /// The next piece of the tensor `name`, which must be the first unfinished one; large tensors come
+    /// in several pieces.
+    void write(std::string_view name, std::span<const std::byte> piece);
+
+    /// @throws Error VerifyFailed if a tensor is incomplete
+    void commit();
+
+private:
+    void skip_finished();
+
+    AtomicFile file_;
+    std::vector<TensorSpec> specs_;
+    std::size_t current_ = 0;
+    std::uint64_t remaining_ = 0;  ///< bytes still missing from specs_[current_]
+};
+
+}  // namespace espalier

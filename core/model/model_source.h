@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "formats/gguf_reader.h"
+#include "formats/gguf_tokenizer.h"
+#include "formats/hub_folder.h"
+#include "model/moe_config.h"
+#include "model/tensor_role.h"
+#include "tensor/tensor_view.h"
+
+namespace espalier {
+
+/// Every artifact opens as one of these: a hub folder or a GGUF file, mapped, never loaded. Tensors are
+/// asked for by what they are for; views and decoded values have the shapes of tensor_role.h.
+class ModelSource {
+public:
+    /// @throws Error: E-FILE for broken files, E-ARCH for a family, flag or tensor that is not known,
+    /// missing or of the wrong shape. Everything is checked here, before any work begins.
+    static std::unique_ptr<ModelSource> open(const std::filesystem::path& path);
+    virtual ~ModelSource() = default;
+
+    const std::filesystem::path& path() const noexcept { return path_; }
+    /// Folder or file name without its extension, for titles.
+    std::string name() const;
+    const MoeConfig& config() const noexcept { return config_; }
+
+    virtual bool has(const TensorKey& key) const = 0;
+    /// As stored. Absent if the layout holds it interleaved or transposed: then only decode() has it.
+    virtual std::optional<TensorView> view(const TensorKey& key) const = 0;
+    /// Values in float32, row-major; `out` has exactly the number of elements.
+    void decode(const TensorKey& key, std::span<float> out) const;
+    /// Shape without touching the data.
+    virtual Shape shape(const TensorKey& key) const = 0;
+    /// Gives the pages of a layer (-1: the tensors outside the layers) back to the system.
+    virtual void release_layer(std::int32_t layer) const = 0;
+
+    /// Every stored tensor under its stored name, for inspection and byte-for-byte copies.
+    virtual std::span<const NamedTensor> stored_tensors() const = 0;
+    /// What a stored tensor is for; nothing for tensors that the family's table does not know. A stacked
+    /// tensor of all experts answers with expert -1 and an expert role.
+    virtual std::optional<TensorKey> role_of(std::string_view stored_name) const = 0;
+
+    /// Tokenizer as tokenizer.json, whichever form it came in; nothing if the model has none.
+    virtual std::optional<TokenizerFiles> tokenizer_files() const = 0;
+
+    /// The folder behind a hub model, null for GGUF; and the reverse.
+    virtual const HubFolder* hub_folder() const noexcept { return nullptr; }
+    virtual const GgufFile* gguf_file() const noexcept { return nullptr; }
+
+    /// Identifies config and weights without reading all of them: SHA-256 over the config and over each
+    /// tensor's name, type, shape and sampled bytes.
+    std::string hash() const;
+
+protected:
+    std::filesystem::path path_;
+    MoeConfig config_;
+};
+
+struct ParameterCounts {
+    std::uint64_t total = 0;
+    std::uint64_t active = 0;  ///< used for one token: k experts of each layer
+};
+
+ParameterCounts count_parameters(const MoeConfig& config);
+
+}  // namespace espalier

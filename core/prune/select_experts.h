@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/moe_config.h"
+#include "prune/expert_plan.h"
+#include "routing/expert_stats.h"
+
+namespace espalier {
+
+/// How much stays: a share ("0.5": floor(N*(1-r) + 1e-9) experts go) or a count ("16").
+struct KeepTarget {
+    std::optional<double> ratio;
+    std::optional<std::int64_t> experts;
+    /// @throws Error UsageInvalid
+    static KeepTarget parse(std::string_view text);
+    std::int64_t kept_of(std::int64_t num_experts) const;
+    bool operator==(const KeepTarget&) const = default;
+};
+
+struct SelectOptions {
+    std::string criterion = "reap";
+    KeepTarget keep;
+    std::uint64_t seed = 0;
+    bool protects_super_experts = true;
+};
+
+/// Same number in every layer, best scores stay; ties go to the higher count, then to the lower index.
+/// @throws Error RunRecipe if fewer than top_k would stay or a layer saw no token at all
+ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config, const SelectOptions& options);
+
+/// Experts whose largest activation stands out, by layer (arXiv:2507.23279): above
+/// max(99.5th percentile over all, a tenth of the maximum), in the first 75 % of the layers.
+std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertStats& stats);
+
+}  // namespace espalier
