@@ -2,14 +2,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <fstream>
 #include <string>
-#include <utility>
-
-#include <fcntl.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
+#include <utility>
 
 #include "base/error.h"
 
@@ -71,8 +69,7 @@ void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(te
 
 void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const ssize_t count =
-            ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const ssize_t count = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) throw_write_error(path_, errno);
         bytes = bytes.subspan(static_cast<std::size_t>(count));

@@ -9,8 +9,8 @@
 
 namespace espalier {
 
-/// Writes `path` + ".partial" and gives it the final name only on commit(), after fsync: a file under
-/// its final name is complete. Without commit() the partial file is removed.
+/// Writes `path` + ".partial" and gives it the final name only on commit(), after fsync: a file
+/// under its final name is complete. Without commit() the partial file is removed.
 class AtomicFile {
 public:
     /// Creates missing parent folders. @throws Error DiskWrite

@@ -6,8 +6,8 @@
 
 namespace espalier {
 
-/// Every kind of failure that a person can act on. The text of each (`E-FILE-03`) is stable: scripts
-/// and bug reports quote it. The family decides the exit code of the command line.
+/// Every kind of failure that a person can act on. The text of each (`E-FILE-03`) is stable:
+/// scripts and bug reports quote it. The family decides the exit code of the command line.
 enum class ErrorCode {
     FileMissing,        ///< E-FILE-01: not there, or not readable
     FilePermission,     ///< E-FILE-02
@@ -44,8 +44,8 @@ std::string_view code_text(ErrorCode code) noexcept;
 /// 2 usage, 3 bad input, 4 not enough memory or disk, 5 verification failed.
 int exit_code(ErrorCode code) noexcept;
 
-/// The one exception for what a person can act on. `what()` is a whole sentence: which file or tensor,
-/// what was expected, what was found. The hint says what to do.
+/// The one exception for what a person can act on. `what()` is a whole sentence: which file or
+/// tensor, what was expected, what was found. The hint says what to do.
 class Error : public std::runtime_error {
 public:
     Error(ErrorCode code, const std::string& message, std::string hint = {});

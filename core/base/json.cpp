@@ -1,10 +1,9 @@
 #include "base/json.h"
 
+#include <fmt/format.h>
 #include <set>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -32,7 +31,8 @@ public:
         if (event == Event::object_start) keys_.emplace_back();
         if (event == Event::object_end) keys_.pop_back();
         if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-            throw malformed(source_, fmt::format("the key \"{}\" stands twice", parsed.get<std::string>()));
+            throw malformed(source_,
+                            fmt::format("the key \"{}\" stands twice", parsed.get<std::string>()));
         }
         return true;
     }
@@ -48,10 +48,10 @@ private:
 Json parse_json(std::string_view text, std::string_view source, JsonLimits limits) {
     Guard guard(source, limits);
     try {
-        return Json::parse(text.begin(), text.end(), [&guard](int depth, Json::parse_event_t event,
-                                                             Json& parsed) {
-            return guard(depth, event, parsed);
-        });
+        return Json::parse(text.begin(), text.end(),
+                           [&guard](int depth, Json::parse_event_t event, Json& parsed) {
+                               return guard(depth, event, parsed);
+                           });
     } catch (const Json::exception& error) {
         throw malformed(source, error.what());
     }

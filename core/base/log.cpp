@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <mutex>
-
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <string>
-
 #include <spdlog/logger.h>
+#include <string>
 
 namespace espalier {
 
-/// The logger of a module, made on first use: `log("quant").info("layer {} done", layer)`. All write to
-/// stderr unless set_log_sink() chose otherwise.
+/// The logger of a module, made on first use: `log("quant").info("layer {} done", layer)`. All
+/// write to stderr unless set_log_sink() chose otherwise.
 spdlog::logger& log(const std::string& module);
 
 /// "error", "warn", "info", "debug", "trace", "off", for all loggers, present and future.

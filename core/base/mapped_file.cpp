@@ -2,13 +2,11 @@
 
 #include <cerrno>
 #include <cstring>
-
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/error.h"
 

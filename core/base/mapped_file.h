@@ -18,7 +18,8 @@ public:
     }
     const std::filesystem::path& path() const noexcept { return path_; }
 
-    /// Gives the pages of `part`, a span of bytes(), back to the system; they are read again on use.
+    /// Gives the pages of `part`, a span of bytes(), back to the system; they are read again on
+    /// use.
     void release(std::span<const std::byte> part) const noexcept;
     /// Asks for read-ahead of `part`.
     void prefetch(std::span<const std::byte> part) const noexcept;

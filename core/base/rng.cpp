@@ -48,7 +48,8 @@ std::uint64_t Rng::next() {
 double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
 std::uint64_t Rng::below(std::uint64_t bound) {
-    const std::uint64_t threshold = (0 - bound) % bound;  // 2^64 mod bound: draws below it are biased
+    const std::uint64_t threshold =
+        (0 - bound) % bound;  // 2^64 mod bound: draws below it are biased
     std::uint64_t draw = next();
     while (draw < threshold) draw = next();
     return draw % bound;

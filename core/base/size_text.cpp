@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -34,8 +33,10 @@ std::uint64_t parse_size(std::string_view text) {
     if (unit.empty() || unit == "B") return static_cast<std::uint64_t>(std::llround(number));
     const auto power = std::string_view("KMGT").find(static_cast<char>(std::toupper(unit[0])));
     const std::string_view rest = unit.substr(1);
-    if (power == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB")) throw bad;
-    const double bytes = number * std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
+    if (power == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB"))
+        throw bad;
+    const double bytes =
+        number * std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
     if (bytes > 0x1.0p62) throw bad;
     return static_cast<std::uint64_t>(std::llround(bytes));
 }

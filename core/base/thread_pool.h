@@ -18,9 +18,10 @@ public:
 
     std::size_t num_threads() const noexcept;
 
-    /// Calls body(begin, end) for consecutive pieces of [0, count) of `chunk` items (the last may be
-    /// shorter), in any order, and returns when all are done. Pieces depend on `chunk` alone, never on
-    /// the number of threads, so results do not either. The first exception is rethrown here.
+    /// Calls body(begin, end) for consecutive pieces of [0, count) of `chunk` items (the last may
+    /// be shorter), in any order, and returns when all are done. Pieces depend on `chunk` alone,
+    /// never on the number of threads, so results do not either. The first exception is rethrown
+    /// here.
     void parallel_for(std::size_t count, std::size_t chunk,
                       const std::function<void(std::size_t begin, std::size_t end)>& body);
 

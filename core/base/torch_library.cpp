@@ -1,11 +1,9 @@
 #include "base/torch_library.h"
 
-#include <filesystem>
-#include <mutex>
-
 #include <dlfcn.h>
-
+#include <filesystem>
 #include <fmt/format.h>
+#include <mutex>
 
 #include "base/error.h"
 

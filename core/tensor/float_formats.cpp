@@ -70,14 +70,16 @@ float f8_e8m0_to_float(std::uint8_t bits) noexcept {
 std::uint8_t float_to_f8_e4m3(float value) noexcept {
     const std::uint32_t sign = std::signbit(value) ? 0x80U : 0;
     if (std::isnan(value)) return static_cast<std::uint8_t>(sign | 0x7FU);
-    const std::uint32_t code = std::fabs(value) >= 448.0F ? 0x7EU : encode_magnitude<4, 3>(std::fabs(value));
+    const std::uint32_t code =
+        std::fabs(value) >= 448.0F ? 0x7EU : encode_magnitude<4, 3>(std::fabs(value));
     return static_cast<std::uint8_t>(sign | std::min(code, 0x7EU));
 }
 
 std::uint8_t float_to_f8_e5m2(float value) noexcept {
     const std::uint32_t sign = std::signbit(value) ? 0x80U : 0;
     if (std::isnan(value)) return static_cast<std::uint8_t>(sign | 0x7FU);
-    const std::uint32_t code = std::fabs(value) >= 57344.0F ? 0x7BU : encode_magnitude<5, 2>(std::fabs(value));
+    const std::uint32_t code =
+        std::fabs(value) >= 57344.0F ? 0x7BU : encode_magnitude<5, 2>(std::fabs(value));
     return static_cast<std::uint8_t>(sign | std::min(code, 0x7BU));
 }
 

@@ -23,7 +23,8 @@ std::optional<std::uint64_t> num_elements(std::span<const std::int64_t> shape) n
     return count;
 }
 
-std::optional<std::uint64_t> tensor_bytes(DType dtype, std::span<const std::int64_t> shape) noexcept {
+std::optional<std::uint64_t> tensor_bytes(DType dtype,
+                                          std::span<const std::int64_t> shape) noexcept {
     const auto count = num_elements(shape);
     const DTypeInfo& type = info(dtype);
     if (!count) return std::nullopt;

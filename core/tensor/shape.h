@@ -17,7 +17,8 @@ using Shape = std::vector<std::int64_t>;
 std::optional<std::uint64_t> num_elements(std::span<const std::int64_t> shape) noexcept;
 
 /// Bytes of a tensor, or nothing on overflow or if its rows (last dimension) are not whole blocks.
-std::optional<std::uint64_t> tensor_bytes(DType dtype, std::span<const std::int64_t> shape) noexcept;
+std::optional<std::uint64_t> tensor_bytes(DType dtype,
+                                          std::span<const std::int64_t> shape) noexcept;
 
 /// "[64, 2048]"
 std::string shape_text(std::span<const std::int64_t> shape);

@@ -9,7 +9,8 @@
 
 namespace espalier {
 
-/// A tensor as it lies in a file: contiguous, row-major. `bytes` belongs to whoever handed out the view.
+/// A tensor as it lies in a file: contiguous, row-major. `bytes` belongs to whoever handed out the
+/// view.
 struct TensorView {
     DType dtype = DType::F32;
     Shape shape;
