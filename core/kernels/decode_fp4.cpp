@@ -1,0 +1,63 @@
+#include <array>
+#include <bit>
+#include <cstdint>
+
+#include "kernels/block_decoders.h"
+#include "kernels/half.h"
+
+namespace espalier::kernels {
+namespace {
+
+/// Twice the sixteen E2M1 values, so that they are whole; the scales below are halved in turn.
+constexpr std::array<float, 16> kDoubledE2M1{0.F, 1.F,  2.F,  3.F,  4.F,  6.F,  8.F,  12.F,
+                                             0.F, -1.F, -2.F, -3.F, -4.F, -6.F, -8.F, -12.F};
+
+/// 2^(exponent - 128), subnormal for the two smallest.
+float half_of_e8m0(std::uint32_t exponent) noexcept {
+    const std::uint32_t bits = exponent < 2 ? 0x00200000U << exponent : (exponent - 1) << 23;
+    return std::bit_cast<float>(bits);
+}
+
+/// Half of an unsigned E4M3 number, whose NaN code counts as zero.
+float half_of_ue4m3(std::uint32_t code) noexcept {
+    if (code == 0 || code == 0x7F) return 0.0F;
+    const std::uint32_t exponent = (code >> 3) & 15U;
+    const auto mantissa = static_cast<float>(code & 7U);
+    if (exponent == 0) return mantissa * 0x1p-10F;
+    const float power = std::bit_cast<float>((exponent + 127U - 8U) << 23);
+    return (1.0F + mantissa / 8.0F) * power;
+}
+
+float low_value(std::byte pair) noexcept {
+    return kDoubledE2M1[std::to_integer<unsigned>(pair) & 15U];
+}
+float high_value(std::byte pair) noexcept {
+    return kDoubledE2M1[std::to_integer<unsigned>(pair) >> 4];
+}
+
+}  // namespace
+
+void decode_mxfp4(std::span<const std::byte> bytes, std::span<float> out) {
+    for_each_block<17, 32>(bytes, out, [](const std::byte* block, float* values) {
+        const float scale = half_of_e8m0(std::to_integer<std::uint32_t>(block[0]));
+        for (std::size_t i = 0; i < 16; ++i) {
+            values[i] = scale * low_value(block[1 + i]);
+            values[i + 16] = scale * high_value(block[1 + i]);
+        }
+    });
+}
+
+void decode_nvfp4(std::span<const std::byte> bytes, std::span<float> out) {
+    for_each_block<36, 64>(bytes, out, [](const std::byte* block, float* values) {
+        for (std::size_t s = 0; s < 4; ++s) {
+            const float scale = half_of_ue4m3(std::to_integer<std::uint32_t>(block[s]));
+            const std::byte* codes = block + 4 + 8 * s;
+            for (std::size_t i = 0; i < 8; ++i) {
+                values[16 * s + i] = scale * low_value(codes[i]);
+                values[16 * s + 8 + i] = scale * high_value(codes[i]);
+            }
+        }
+    });
+}
+
+}  // namespace espalier::kernels
