@@ -14,8 +14,8 @@
 
 namespace espalier {
 
-/// One `.gguf` file (version 2 or 3), mapped and checked on opening. Shapes are given outermost first,
-/// the reverse of the file's `ne`.
+/// One `.gguf` file (version 2 or 3), mapped and checked on opening. Shapes are given outermost
+/// first, the reverse of the file's `ne`.
 class GgufFile {
 public:
     /// @throws Error of the E-FILE family that names the file and the field.

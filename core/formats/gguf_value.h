@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,22 +17,28 @@ using GgufArray =
                  std::vector<float>, std::vector<bool>, std::vector<std::string>,
                  std::vector<std::uint64_t>, std::vector<std::int64_t>, std::vector<double>>;
 
-using GgufValue = std::variant<std::uint8_t, std::int8_t, std::uint16_t, std::int16_t, std::uint32_t,
-                               std::int32_t, float, bool, std::string, std::uint64_t, std::int64_t,
-                               double, GgufArray>;
+using GgufValue = std::variant<std::uint8_t, std::int8_t, std::uint16_t, std::int16_t,
+                               std::uint32_t, std::int32_t, float, bool, std::string, std::uint64_t,
+                               std::int64_t, double, GgufArray>;
 
 /// The keys of a GGUF file, in the order of the file.
 class GgufMetadata {
 public:
+    /// @param source named in errors, e.g. a file name
+    explicit GgufMetadata(std::string source = "The GGUF file") : source_(std::move(source)) {}
+
     /// Null if absent.
     const GgufValue* find(std::string_view key) const noexcept;
     /// Replaces the value of a key that is there already, else appends.
     void set(std::string key, GgufValue value);
     bool erase(std::string_view key);
-    const std::vector<std::pair<std::string, GgufValue>>& entries() const noexcept { return entries_; }
+    const std::vector<std::pair<std::string, GgufValue>>& entries() const noexcept {
+        return entries_;
+    }
 
     /// Any whole number type, as i64. @throws Error FileMalformed if absent or of another kind
     std::int64_t integer(std::string_view key) const;
+    /// The fallback only for an absent key: one of another kind is an error here too.
     std::int64_t integer_or(std::string_view key, std::int64_t fallback) const;
     /// Any number, as double.
     double number(std::string_view key) const;
@@ -47,8 +54,15 @@ public:
         return items ? std::get_if<std::vector<T>>(items) : nullptr;
     }
 
+    /// The same keys with the same values in the same order, wherever they came from.
+    bool operator==(const GgufMetadata& other) const { return entries_ == other.entries_; }
+
 private:
+    const GgufValue& require(std::string_view key) const;
+
+    std::string source_;
     std::vector<std::pair<std::string, GgufValue>> entries_;
+    std::map<std::string, std::size_t, std::less<>> index_;
 };
 
 }  // namespace espalier

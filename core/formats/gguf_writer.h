@@ -9,13 +9,16 @@
 
 #include "base/atomic_file.h"
 #include "formats/gguf_value.h"
+#include "formats/tensor_stream.h"
 #include "tensor/tensor_view.h"
 
 namespace espalier {
 
-/// Streams one GGUF v3 file: keys and shapes first, then the bytes of each tensor in the same order.
+/// Streams one GGUF v3 file: keys and shapes first, then the bytes of each tensor in the same
+/// order.
 class GgufWriter {
 public:
+    /// @throws Error GgufInexpressible for a type, name or shape that the format does not have
     GgufWriter(const std::filesystem::path& path, const GgufMetadata& metadata,
                std::vector<TensorSpec> specs);
 
@@ -26,10 +29,11 @@ public:
     void commit();
 
 private:
+    void pad();
+
     AtomicFile file_;
-    std::vector<TensorSpec> specs_;
-    std::size_t current_ = 0;
-    std::uint64_t remaining_ = 0;
+    TensorStream stream_;
+    std::uint64_t alignment_ = 0;
 };
 
 }  // namespace espalier

@@ -3,13 +3,13 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "formats/hub_folder_writer.h"
 #include "formats/safetensors_reader.h"
 
 namespace espalier {
@@ -18,8 +18,8 @@ namespace espalier {
 /// joined by model.safetensors.index.json where there are several.
 class HubFolder {
 public:
-    /// @throws Error if config.json is missing, a shard or a tensor that the index names is missing, a
-    /// path of the index leaves the folder, or two shards hold the same name.
+    /// @throws Error if config.json is missing, a shard or a tensor that the index names is
+    /// missing, a path of the index leaves the folder, or two shards hold the same name.
     explicit HubFolder(const std::filesystem::path& path);
 
     /// True if `path` is a folder with a config.json.
@@ -37,31 +37,13 @@ public:
     std::vector<std::filesystem::path> companion_files() const;
 
 private:
+    void add_file(const std::string& name);
+
     std::filesystem::path path_;
     Json config_;
     std::vector<std::unique_ptr<SafetensorsFile>> files_;
     std::vector<NamedTensor> tensors_;
     std::map<std::string, std::size_t, std::less<>> index_;
-};
-
-/// Streams a hub folder: `name.partial/` until commit(). Weights go into shards of at most
-/// `max_shard_bytes`, with an index if there are several.
-class HubFolderWriter {
-public:
-    HubFolderWriter(std::filesystem::path path, std::vector<TensorSpec> specs,
-                    std::uint64_t max_shard_bytes = 5'000'000'000);
-    ~HubFolderWriter();
-    HubFolderWriter(const HubFolderWriter&) = delete;
-    HubFolderWriter& operator=(const HubFolderWriter&) = delete;
-
-    void write(std::string_view name, std::span<const std::byte> piece);
-    void write_json(std::string_view file_name, const Json& json);
-    void copy_file(const std::filesystem::path& source);
-    void commit();
-
-private:
-    struct State;
-    std::unique_ptr<State> state_;
 };
 
 }  // namespace espalier
