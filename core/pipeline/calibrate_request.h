@@ -11,20 +11,21 @@
 
 namespace espalier {
 
-/// What to calibrate on, and where the statistics go. Plain values: the command line, the stage and the
-/// tests fill it; only the torch module acts on it.
+/// What to calibrate on, and where the statistics go. Plain values: the command line, the stage and
+/// the tests fill it; only the torch module acts on it.
 struct CalibrateRequest {
     std::filesystem::path model;
-    std::vector<DataSource> data;     ///< texts; needs the model's tokenizer
-    std::filesystem::path ids;        ///< instead of `data`: JSON [[ids of a window], …], rows of any length
-    std::filesystem::path out;        ///< the statistics file; long vectors go beside it
+    std::vector<DataSource> data;  ///< texts; needs the model's tokenizer
+    std::filesystem::path
+        ids;  ///< instead of `data`: JSON [[ids of a window], …], rows of any length
+    std::filesystem::path out;  ///< the statistics file; long vectors go beside it
 
-    std::int64_t max_tokens = 0;      ///< budget over all data; 0 = everything
-    std::int64_t context = 2048;      ///< tokens a window
-    std::string probe;                ///< probe file, "none", or empty: a tenth of the documents is held out
-    std::int64_t shard_index = 0;     ///< from 0; `--shard I/N` on the command line counts from 1
+    std::int64_t max_tokens = 0;  ///< budget over all data; 0 = everything
+    std::int64_t context = 2048;  ///< tokens a window
+    std::string probe;  ///< probe file, "none", or empty: a tenth of the documents is held out
+    std::int64_t shard_index = 0;  ///< from 0; `--shard I/N` on the command line counts from 1
     std::int64_t shard_count = 1;
-    std::string criterion = "reap";   ///< what the events show as saliency; the file holds them all
+    std::string criterion = "reap";  ///< what the events show as saliency; the file holds them all
 
     /// Where a cut-off call leaves its checkpoints and goes on from; empty = `<out>.partial`.
     std::filesystem::path checkpoints;
@@ -36,8 +37,8 @@ struct CalibrateRequest {
 struct CalibrateResult {
     std::filesystem::path out;
     double seconds = 0;
-    std::uint64_t peak_bytes = 0;     ///< of anonymous memory
-    Json metrics = Json::object();    ///< tokens, tokens_per_second, layers_resumed, …
+    std::uint64_t peak_bytes = 0;   ///< of anonymous memory
+    Json metrics = Json::object();  ///< tokens, tokens_per_second, layers_resumed, …
 };
 
 }  // namespace espalier

@@ -1,0 +1,93 @@
+#include "nn/experts.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include "base/cancel.h"
+#include "nn/expert_groups.h"
+#include "nn/torch_tensors.h"
+
+namespace espalier {
+namespace {
+
+torch::Tensor as_index(std::span<const std::int64_t> ids) {
+    return torch::from_blob(const_cast<std::int64_t*>(ids.data()),  // NOLINT: read only
+                            {static_cast<std::int64_t>(ids.size())}, torch::kInt64);
+}
+
+torch::Tensor activate(const GatedMlp& mlp, const torch::Tensor& rows) {
+    return torch::silu(mlp.gate(rows)) * mlp.up(rows);
+}
+
+/// out[token] += weight * row, row by row: index_add_ pays a dispatch for each.
+void add_weighted_rows(const ExpertCall& call, std::span<float> out) {
+    const auto hidden = static_cast<std::size_t>(call.output.size(1));
+    const std::span<const float> rows = values(call.output);
+    for (std::size_t i = 0; i < call.tokens.size(); ++i) {
+        const float weight = call.weights[i];
+        const float* row = rows.data() + i * hidden;
+        float* sum = out.data() + static_cast<std::size_t>(call.tokens[i]) * hidden;
+        for (std::size_t c = 0; c < hidden; ++c) sum[c] += weight * row[c];
+    }
+}
+
+torch::Tensor infer(const ExpertsContext& context, const torch::Tensor& rows,
+                    const Routing& routing, const ExpertGroups& groups) {
+    torch::Tensor out = torch::zeros_like(rows);
+    const std::span<const float> weights = values(routing.weights);
+    std::vector<float> own_weights;
+    for (std::int64_t expert = 0; expert < context.num_experts; ++expert) {
+        throw_if_stopped(context.stop);
+        const auto tokens = groups.tokens(expert);
+        if (tokens.empty()) continue;
+        own_weights.clear();
+        for (const std::int64_t slot : groups.slots(expert)) {
+            own_weights.push_back(weights[static_cast<std::size_t>(slot)]);
+        }
+        const GatedMlp mlp = context.experts.at(expert);
+        const torch::Tensor input = rows.index_select(0, as_index(tokens));
+        const torch::Tensor activation = activate(mlp, input);
+        const ExpertCall call{.expert = expert,
+                              .tokens = tokens,
+                              .weights = own_weights,
+                              .input = input,
+                              .activation = activation,
+                              .output = mlp.down(activation)};
+        if (context.tap != nullptr) context.tap->on_expert(call);
+        add_weighted_rows(call, mutable_values(out));
+    }
+    return out;
+}
+
+/// The same sum out of differentiable pieces: all outputs expert by expert, put back into [tokens,
+/// top_k].
+torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
+                    const Routing& routing, const ExpertGroups& groups) {
+    std::vector<torch::Tensor> outputs;
+    for (std::int64_t expert = 0; expert < context.num_experts; ++expert) {
+        throw_if_stopped(context.stop);
+        const auto tokens = groups.tokens(expert);
+        if (tokens.empty()) continue;
+        // The graph keeps the index, which must not point into `groups`.
+        const torch::Tensor index = as_index(tokens).clone();
+        outputs.push_back(gated_mlp(context.experts.at(expert), rows.index_select(0, index)));
+    }
+    const torch::Tensor place_of_slot = torch::argsort(as_index(groups.slots()));
+    const torch::Tensor of_slot = torch::cat(outputs, 0).index_select(0, place_of_slot);
+    const torch::Tensor of_token = of_slot.view({rows.size(0), -1, rows.size(1)});
+    return (of_token * routing.weights.unsqueeze(-1)).sum(1);
+}
+
+}  // namespace
+
+torch::Tensor gated_mlp(const GatedMlp& mlp, const torch::Tensor& rows) {
+    return mlp.down(activate(mlp, rows));
+}
+
+torch::Tensor routed_experts(const ExpertsContext& context, const torch::Tensor& rows,
+                             const Routing& routing) {
+    const ExpertGroups groups(routing.selected, context.num_experts);
+    return torch::GradMode::is_enabled() ? train(context, rows, routing, groups)
+                                         : infer(context, rows, routing, groups);
+}
+
+}  // namespace espalier

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <stop_token>
+#include <torch/types.h>
+
+#include "nn/layer_tap.h"
+#include "nn/layer_weights.h"
+
+namespace espalier {
+
+struct ExpertsContext {
+    const ExpertWeights& experts;
+    std::int64_t num_experts = 0;
+    LayerTap* tap = nullptr;  ///< inference passes only
+    std::stop_token stop;
+};
+
+/// Sum over the chosen experts of weight * expert(row); only the rows that chose an expert are
+/// evaluated. Each row adds up in ascending expert order, in float32.
+/// @param rows [tokens, hidden]
+torch::Tensor routed_experts(const ExpertsContext& context, const torch::Tensor& rows,
+                             const Routing& routing);
+
+/// down(silu(gate(x)) * up(x))
+torch::Tensor gated_mlp(const GatedMlp& mlp, const torch::Tensor& rows);
+
+}  // namespace espalier

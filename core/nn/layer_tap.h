@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <torch/types.h>
+
+#include "model/tensor_role.h"
+
+namespace espalier {
+
+/// A router's choice for a batch of tokens.
+struct Routing {
+    torch::Tensor logits;    ///< [tokens, experts] float32; -inf for experts that are masked
+    torch::Tensor selected;  ///< [tokens, top_k] int64, ascending in each row
+    torch::Tensor weights;   ///< [tokens, top_k], what multiplies the expert outputs
+};
+
+/// One expert's share of a batch, as it was computed.
+struct ExpertCall {
+    std::int64_t expert = 0;
+    std::span<const std::int64_t> tokens;  ///< rows of the batch that chose it, ascending
+    std::span<const float> weights;        ///< what multiplies each output row
+    torch::Tensor input;                   ///< [rows, hidden]
+    torch::Tensor activation;              ///< [rows, width], input of down
+    torch::Tensor output;                  ///< [rows, hidden], before the router's weight
+};
+
+/// Watches one layer while it computes, in inference passes. Tensors are contiguous float32, rows
+/// in token order; they must not be kept. Does nothing unless overridden.
+class LayerTap {
+public:
+    virtual ~LayerTap() = default;
+    /// Input rows of matrices that are no expert's; several roles share one input.
+    virtual void on_input(std::span<const TensorRole> /*roles*/, const torch::Tensor& /*rows*/) {}
+    virtual void on_mixer_output(const torch::Tensor& /*rows*/) {}
+    virtual void on_routing(const Routing& /*routing*/) {}
+    virtual void on_expert(const ExpertCall& /*call*/) {}
+    virtual void on_feed_forward_output(const torch::Tensor& /*rows*/) {}
+};
+
+}  // namespace espalier
