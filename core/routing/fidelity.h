@@ -1,49 +1,92 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "model/moe_config.h"
+
 namespace espalier {
 
-/// Selection overlap between the base model (restricted to the experts that remain) and the current one,
-/// for one layer, in original expert ids; spec "routing fidelity" 2 and 4.
+/// Upper ends of the margin buckets, in selection space; the last bucket has no end.
+inline constexpr std::array kMarginEnds{0.01, 0.05, 0.2, 1.0};
+inline constexpr std::size_t kNumMarginBuckets = kMarginEnds.size() + 1;
+
+/// Selection overlap between the base model (restricted to the experts that remain) and the current
+/// one, for one layer, in original expert ids; spec "routing fidelity" 2 and 4.
 struct LayerFidelity {
     std::int64_t layer = 0;
-    double recall = 0;      ///< share of the restricted base selection that is still made
+    std::int64_t tokens = 0;
+    double recall = 0;  ///< share of the restricted base selection that is still made
     double jaccard = 0;
-    double exact = 0;       ///< share of tokens with the same set
-    double displaced = 0;   ///< share of base selections that no longer exist
-    double lost_mass = 0;   ///< gate mass of those
-    double untouched = 0;   ///< share of tokens whose base selection is whole
-    double load_tv = 0;     ///< total variation of expert load
-    double restricted_kl = 0;  ///< nats, KL(base restricted || current)
+    double exact = 0;             ///< share of tokens with the same set
+    double top1 = 0;              ///< share of tokens whose strongest expert is the same
+    double weighted_jaccard = 0;  ///< of the router weights, each token's scaled to sum 1
+    double displaced = 0;         ///< share of base selections that no longer exist
+    double lost_mass = 0;         ///< gate mass of those
+    double untouched = 0;         ///< share of tokens whose base selection is whole
+    double load_tv = 0;           ///< total variation of expert load
+    double load_distance = 0;     ///< Jensen-Shannon distance of expert load, in [0, 1]
+    double entropy_change = 0;    ///< normalised entropy of the load, current minus base
+    std::int64_t new_dead = 0;    ///< experts that only the base uses
+    double restricted_kl = 0;     ///< nats, KL(base restricted || current)
+    double restricted_js = 0;     ///< nats
+    double restricted_tv = 0;
+    /// By the restricted base's margin (score of rank k minus rank k + 1): tokens, and those of
+    /// them whose selection changed.
+    std::array<std::int64_t, kNumMarginBuckets> margin_tokens{};
+    std::array<std::int64_t, kNumMarginBuckets> margin_flips{};
     bool operator==(const LayerFidelity&) const = default;
 };
 
-/// Accumulates the above token by token.
+/// What is compared in one layer.
+struct FidelityScope {
+    std::int64_t layer = 0;
+    std::int64_t num_experts = 0;    ///< of the base model
+    std::vector<std::int32_t> kept;  ///< base ids, ascending; all of them if nothing was removed
+    RouterScoring scoring = RouterScoring::Softmax;
+};
+
+/// One token in both models.
+struct RoutedToken {
+    std::span<const float> base_logits;           ///< [experts], base numbering
+    std::span<const std::int32_t> base_selected;  ///< [k]
+    std::span<const float> base_weights;          ///< [k], the gates of those
+    std::span<const float> logits;                ///< [kept]
+    std::span<const std::int32_t> selected;       ///< [k], positions in `kept`
+    std::span<const float> weights;               ///< [k]
+    /// What the base takes its top-k of, if not the logits (a selection bias): [experts].
+    std::span<const float> base_scores = {};
+};
+
+/// Accumulates the above token by token, in double.
 class FidelityAccumulator {
 public:
-    /// @param kept original ids, ascending; all experts if nothing was removed
-    FidelityAccumulator(std::int64_t layer, std::int64_t num_experts, std::vector<std::int32_t> kept);
+    explicit FidelityAccumulator(FidelityScope scope);
 
-    /// @param base_logits [experts], original numbering
-    /// @param base_selected, base_weights the base model's choice
-    /// @param logits [kept], @param selected positions in `kept`
-    void add(std::span<const float> base_logits, std::span<const std::int32_t> base_selected,
-             std::span<const float> base_weights, std::span<const float> logits,
-             std::span<const std::int32_t> selected);
+    void add(const RoutedToken& token);
+    /// Adds the tokens of another accumulator of the same scope.
+    void merge(const FidelityAccumulator& other);
     LayerFidelity result() const;
 
 private:
-    std::int64_t layer_;
-    std::int64_t num_experts_;
-    std::vector<std::int32_t> kept_;
-    std::vector<std::int32_t> new_of_original_;  ///< -1 = removed
+    void restrict_selection(const RoutedToken& token);
+    void weigh_selection(const RoutedToken& token);
+    void add_overlap(const RoutedToken& token);
+    void add_removal(const RoutedToken& token);
+    void add_divergence(const RoutedToken& token);
+    void add_margin(bool flipped);
+
+    FidelityScope scope_;
+    std::vector<std::int32_t> kept_index_;  ///< [experts], -1 = removed
     std::int64_t tokens_ = 0;
     LayerFidelity sum_;
-    std::vector<double> base_load_;
+    std::vector<double> base_load_;  ///< [kept], selections
     std::vector<double> load_;
+    // The token at hand, by position in kept.
+    std::vector<double> base_scores_, base_probs_, probs_, base_gates_, gates_;
+    std::vector<std::int32_t> base_set_, order_;
 };
 
 }  // namespace espalier

@@ -1,0 +1,219 @@
+#include "routing/fidelity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "routing/expert_load.h"
+
+namespace espalier {
+namespace {
+
+/// The distribution that a router's logits stand for: softmax, or sigmoids scaled to sum 1.
+void distribution(std::span<const double> logits, RouterScoring scoring, std::span<double> probs) {
+    const double largest = *std::max_element(logits.begin(), logits.end());
+    double sum = 0.0;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+        probs[i] = scoring == RouterScoring::Softmax ? std::exp(logits[i] - largest)
+                                                     : 1.0 / (1.0 + std::exp(-logits[i]));
+        sum += probs[i];
+    }
+    for (double& p : probs) p /= sum;
+}
+
+std::size_t margin_bucket(double margin) {
+    const auto* end = std::find_if(kMarginEnds.begin(), kMarginEnds.end(),
+                                   [margin](double limit) { return margin < limit; });
+    return static_cast<std::size_t>(end - kMarginEnds.begin());
+}
+
+void scale_to_one(std::vector<double>& values) {
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    if (sum <= 0.0) return;
+    for (double& value : values) value /= sum;
+}
+
+std::vector<double> shares(std::vector<double> counts) {
+    scale_to_one(counts);
+    return counts;
+}
+
+std::size_t strongest(const std::vector<double>& gates) {
+    return static_cast<std::size_t>(std::max_element(gates.begin(), gates.end()) - gates.begin());
+}
+
+}  // namespace
+
+FidelityAccumulator::FidelityAccumulator(FidelityScope scope)
+    : scope_(std::move(scope)), kept_index_(static_cast<std::size_t>(scope_.num_experts), -1) {
+    const std::size_t kept = scope_.kept.size();
+    for (std::size_t i = 0; i < kept; ++i) {
+        kept_index_[static_cast<std::size_t>(scope_.kept[i])] = static_cast<std::int32_t>(i);
+    }
+    for (auto* values :
+         {&base_load_, &load_, &base_scores_, &base_probs_, &probs_, &base_gates_, &gates_}) {
+        values->assign(kept, 0.0);
+    }
+}
+
+void FidelityAccumulator::add(const RoutedToken& token) {
+    restrict_selection(token);
+    add_divergence(token);
+    weigh_selection(token);
+    add_overlap(token);
+    add_removal(token);
+    ++tokens_;
+}
+
+// A^K: what is left of the base's own choice, filled up with its next best experts. Starting from
+// the choice itself, not from the scores, keeps equal scores decided as the model decided them.
+void FidelityAccumulator::restrict_selection(const RoutedToken& token) {
+    const auto scores = token.base_scores.empty() ? token.base_logits : token.base_scores;
+    base_set_.clear();
+    for (const std::int32_t expert : token.base_selected) {
+        const std::int32_t index = kept_index_[static_cast<std::size_t>(expert)];
+        if (index >= 0) base_set_.push_back(index);
+    }
+    order_.clear();
+    for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
+        base_scores_[i] = static_cast<double>(scores[static_cast<std::size_t>(scope_.kept[i])]);
+        const auto index = static_cast<std::int32_t>(i);
+        if (std::find(base_set_.begin(), base_set_.end(), index) == base_set_.end())
+            order_.push_back(index);
+    }
+    const std::size_t wanted = std::min(token.selected.size(), scope_.kept.size());
+    const std::size_t missing = wanted > base_set_.size() ? wanted - base_set_.size() : 0;
+    const std::size_t ranked = std::min(order_.size(), missing + 1);  // one more, for the margin
+    std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(ranked),
+                      order_.end(), [this](std::int32_t a, std::int32_t b) {
+                          const double left = base_scores_[static_cast<std::size_t>(a)];
+                          const double right = base_scores_[static_cast<std::size_t>(b)];
+                          return left != right ? left > right : a < b;
+                      });
+    std::size_t next = 0;
+    while (base_set_.size() < wanted) base_set_.push_back(order_[next++]);
+    order_.erase(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(next));
+}
+
+// Weights of both choices by position in kept, scaled to sum 1 so that routers which do not
+// normalise compare as well. The restricted base has its probabilities over the kept experts.
+void FidelityAccumulator::weigh_selection(const RoutedToken& token) {
+    std::fill(base_gates_.begin(), base_gates_.end(), 0.0);
+    std::fill(gates_.begin(), gates_.end(), 0.0);
+    for (const std::int32_t index : base_set_) {
+        const auto i = static_cast<std::size_t>(index);
+        base_gates_[i] = base_probs_[i];
+    }
+    for (std::size_t i = 0; i < token.selected.size(); ++i) {
+        gates_[static_cast<std::size_t>(token.selected[i])] = static_cast<double>(token.weights[i]);
+    }
+    scale_to_one(base_gates_);
+    scale_to_one(gates_);
+}
+
+void FidelityAccumulator::add_divergence(const RoutedToken& token) {
+    for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
+        base_probs_[i] =
+            static_cast<double>(token.base_logits[static_cast<std::size_t>(scope_.kept[i])]);
+        probs_[i] = static_cast<double>(token.logits[i]);
+    }
+    distribution(base_probs_, scope_.scoring, base_probs_);
+    distribution(probs_, scope_.scoring, probs_);
+    sum_.restricted_kl += kl_divergence(base_probs_, probs_);
+    sum_.restricted_js += js_divergence(base_probs_, probs_);
+    sum_.restricted_tv += total_variation(base_probs_, probs_);
+}
+
+void FidelityAccumulator::add_overlap(const RoutedToken& token) {
+    for (const std::int32_t index : token.selected) load_[static_cast<std::size_t>(index)] += 1.0;
+    std::size_t common = 0;
+    for (const std::int32_t index : base_set_) {
+        base_load_[static_cast<std::size_t>(index)] += 1.0;
+        common += std::count(token.selected.begin(), token.selected.end(), index) > 0 ? 1U : 0U;
+    }
+    const auto overlap = static_cast<double>(common);
+    const auto united = static_cast<double>(base_set_.size() + token.selected.size() - common);
+    const bool same = common == base_set_.size() && common == token.selected.size();
+    sum_.recall += overlap / static_cast<double>(base_set_.size());
+    sum_.jaccard += overlap / united;
+    sum_.exact += same ? 1.0 : 0.0;
+    sum_.top1 += strongest(base_gates_) == strongest(gates_) ? 1.0 : 0.0;
+    double smaller = 0.0;
+    double larger = 0.0;
+    for (std::size_t i = 0; i < gates_.size(); ++i) {
+        smaller += std::min(base_gates_[i], gates_[i]);
+        larger += std::max(base_gates_[i], gates_[i]);
+    }
+    sum_.weighted_jaccard += larger > 0.0 ? smaller / larger : 1.0;
+    add_margin(!same);
+}
+
+void FidelityAccumulator::add_margin(bool flipped) {
+    if (order_.empty()) return;  // every kept expert is chosen: nothing can flip
+    double last = base_scores_[static_cast<std::size_t>(base_set_.front())];
+    for (const std::int32_t index : base_set_) {
+        last = std::min(last, base_scores_[static_cast<std::size_t>(index)]);
+    }
+    const std::size_t bucket =
+        margin_bucket(last - base_scores_[static_cast<std::size_t>(order_.front())]);
+    sum_.margin_tokens[bucket] += 1;
+    sum_.margin_flips[bucket] += flipped ? 1 : 0;
+}
+
+void FidelityAccumulator::add_removal(const RoutedToken& token) {
+    double gone = 0.0;
+    for (std::size_t i = 0; i < token.base_selected.size(); ++i) {
+        if (kept_index_[static_cast<std::size_t>(token.base_selected[i])] >= 0) continue;
+        gone += 1.0;
+        sum_.lost_mass += static_cast<double>(token.base_weights[i]);
+    }
+    sum_.displaced += gone / static_cast<double>(token.base_selected.size());
+    sum_.untouched += gone == 0.0 ? 1.0 : 0.0;
+}
+
+void FidelityAccumulator::merge(const FidelityAccumulator& other) {
+    static constexpr std::array kSums{&LayerFidelity::recall,
+                                      &LayerFidelity::jaccard,
+                                      &LayerFidelity::exact,
+                                      &LayerFidelity::top1,
+                                      &LayerFidelity::weighted_jaccard,
+                                      &LayerFidelity::displaced,
+                                      &LayerFidelity::lost_mass,
+                                      &LayerFidelity::untouched,
+                                      &LayerFidelity::restricted_kl,
+                                      &LayerFidelity::restricted_js,
+                                      &LayerFidelity::restricted_tv};
+    for (const auto member : kSums) sum_.*member += other.sum_.*member;
+    for (std::size_t b = 0; b < kNumMarginBuckets; ++b) {
+        sum_.margin_tokens[b] += other.sum_.margin_tokens[b];
+        sum_.margin_flips[b] += other.sum_.margin_flips[b];
+    }
+    for (std::size_t i = 0; i < load_.size(); ++i) {
+        load_[i] += other.load_[i];
+        base_load_[i] += other.base_load_[i];
+    }
+    tokens_ += other.tokens_;
+}
+
+LayerFidelity FidelityAccumulator::result() const {
+    LayerFidelity mean = sum_;
+    mean.layer = scope_.layer;
+    mean.tokens = tokens_;
+    if (tokens_ == 0) return mean;
+    for (auto* value : {&mean.recall, &mean.jaccard, &mean.exact, &mean.top1,
+                        &mean.weighted_jaccard, &mean.displaced, &mean.lost_mass, &mean.untouched,
+                        &mean.restricted_kl, &mean.restricted_js, &mean.restricted_tv}) {
+        *value /= static_cast<double>(tokens_);
+    }
+    const std::vector<double> base = shares(base_load_);
+    const std::vector<double> current = shares(load_);
+    mean.load_tv = total_variation(base, current);
+    mean.load_distance = js_distance(base, current);
+    mean.entropy_change = load_shape(current).entropy - load_shape(base).entropy;
+    for (std::size_t i = 0; i < base.size(); ++i) {
+        mean.new_dead += base[i] > 0.0 && current[i] <= 0.0 ? 1 : 0;
+    }
+    return mean;
+}
+
+}  // namespace espalier

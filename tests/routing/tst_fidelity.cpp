@@ -1,0 +1,244 @@
+#include <QTest>
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "base/rng.h"
+#include "routing/expert_load.h"
+#include "routing/fidelity.h"
+
+using namespace espalier;
+
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+using Row = std::vector<float>;
+
+bool near(double a, double b, double tolerance = 1e-6) { return std::abs(a - b) <= tolerance; }
+
+/// A softmax router's choice: the k largest logits in ascending id, gates renormalised.
+struct Choice {
+    Ids selected;
+    Row weights;
+};
+
+Choice choose(const Row& logits, std::size_t k) {
+    Ids order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+        return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
+    });
+    Choice choice;
+    choice.selected.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k));
+    std::sort(choice.selected.begin(), choice.selected.end());
+    double sum = 0;
+    for (const auto e : choice.selected)
+        sum += std::exp(static_cast<double>(logits[static_cast<std::size_t>(e)]));
+    for (const auto e : choice.selected) {
+        choice.weights.push_back(static_cast<float>(
+            std::exp(static_cast<double>(logits[static_cast<std::size_t>(e)])) / sum));
+    }
+    return choice;
+}
+
+std::vector<Row> random_logits(std::size_t tokens, std::size_t experts, std::uint64_t seed) {
+    Rng rng(seed);
+    std::vector<Row> rows(tokens, Row(experts));
+    for (Row& row : rows) {
+        for (float& value : row) value = static_cast<float>(rng.normal());
+    }
+    return rows;
+}
+
+Ids all_of(std::size_t experts) {
+    Ids ids(experts);
+    std::iota(ids.begin(), ids.end(), 0);
+    return ids;
+}
+
+Row sliced(const Row& row, const Ids& kept) {
+    Row result;
+    for (const auto e : kept) result.push_back(row[static_cast<std::size_t>(e)]);
+    return result;
+}
+
+LayerFidelity compare(const std::vector<Row>& base, const std::vector<Row>& current,
+                      const Ids& kept, std::size_t k) {
+    FidelityAccumulator sum(
+        {0, static_cast<std::int64_t>(base.front().size()), kept, RouterScoring::Softmax});
+    for (std::size_t t = 0; t < base.size(); ++t) {
+        const Choice a = choose(base[t], k);
+        const Choice b = choose(current[t], k);
+        sum.add({base[t], a.selected, a.weights, current[t], b.selected, b.weights});
+    }
+    return sum.result();
+}
+
+void verify_identity(const LayerFidelity& same) {
+    QCOMPARE(same.recall, 1.0);
+    QCOMPARE(same.jaccard, 1.0);
+    QCOMPARE(same.exact, 1.0);
+    QCOMPARE(same.top1, 1.0);
+    QVERIFY(near(same.weighted_jaccard, 1.0));
+    QVERIFY(near(same.restricted_kl, 0.0));
+    QVERIFY(near(same.restricted_js, 0.0));
+    QVERIFY(near(same.load_tv, 0.0));
+    QVERIFY(near(same.entropy_change, 0.0));
+    QCOMPARE(same.new_dead, std::int64_t{0});
+    for (const auto flips : same.margin_flips) QCOMPARE(flips, std::int64_t{0});
+}
+
+}  // namespace
+
+class TestFidelity : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void load_metrics_have_their_golden_values() {
+        const std::vector<double> load{0.4, 0.3, 0.2, 0.1};
+        const std::vector<double> even(4, 0.25);
+        QVERIFY(near(total_variation(load, even), 0.2));
+        QVERIFY(near(js_divergence(load, even), 0.027866));
+        QVERIFY(near(js_distance(load, even), 0.200503));
+        const LoadShape shape = load_shape(load);
+        QVERIFY(near(shape.entropy, 0.923220));
+        QVERIFY(near(shape.variation, 0.447214));
+        QVERIFY(near(shape.gini, 0.25));
+        QCOMPARE(shape.dead, std::int64_t{0});
+    }
+
+    void load_counts_dead_and_rare_experts() {
+        const LoadShape shape = load_shape(std::vector<double>{0.0, 0.01, 0.49, 0.5});
+        QCOMPARE(shape.dead, std::int64_t{1});
+        QCOMPARE(shape.rare, std::int64_t{2});  // below 0.1 / 4
+        QCOMPARE(load_shape(std::vector<double>{1.0}).entropy, 1.0);
+    }
+
+    void restricted_base_has_its_golden_values() {
+        const Row base{2, 1, 0, -1};
+        const Choice all = choose(base, 4);
+        const Row current{1.5F, 0.5F, -1};
+        const Choice chosen = choose(current, 3);
+        FidelityAccumulator sum({0, 4, {0, 2, 3}, RouterScoring::Softmax});
+        sum.add({base, all.selected, all.weights, current, chosen.selected, chosen.weights});
+        const LayerFidelity result = sum.result();
+        QVERIFY(near(result.restricted_kl, 0.066493));
+        QVERIFY(near(result.lost_mass, 0.236883));
+        QCOMPARE(result.displaced, 0.25);
+        QCOMPARE(result.untouched, 0.0);
+        QCOMPARE(result.recall, 1.0);
+    }
+
+    void model_equals_itself() {
+        const auto logits = random_logits(200, 16, 1);
+        const LayerFidelity same = compare(logits, logits, all_of(16), 4);
+        verify_identity(same);
+        QCOMPARE(same.tokens, std::int64_t{200});
+        QCOMPARE(same.displaced, 0.0);
+        QCOMPARE(same.untouched, 1.0);
+    }
+
+    void frozen_sliced_router_is_perfect_on_the_kept_set() {
+        const auto logits = random_logits(200, 16, 2);
+        const Ids kept{0, 1, 3, 4, 6, 9, 10, 15};
+        std::vector<Row> current;
+        for (const Row& row : logits) current.push_back(sliced(row, kept));
+        const LayerFidelity same = compare(logits, current, kept, 4);
+        verify_identity(same);
+        QVERIFY(same.displaced > 0.3 && same.displaced < 0.7);
+        QVERIFY(same.lost_mass > 0.3 && same.lost_mass < 0.7);
+    }
+
+    void shifting_all_logits_changes_nothing() {
+        const auto logits = random_logits(100, 8, 3);
+        auto shifted = logits;
+        for (Row& row : shifted) {
+            for (float& value : row) value += 2.0F;
+        }
+        verify_identity(compare(logits, shifted, all_of(8), 2));
+    }
+
+    void divergence_grows_with_the_square_of_a_small_change() {
+        const auto logits = random_logits(300, 8, 4);
+        const auto noise = random_logits(300, 8, 5);
+        const auto divergence = [&](float size) {
+            auto changed = logits;
+            for (std::size_t t = 0; t < logits.size(); ++t) {
+                for (std::size_t e = 0; e < 8; ++e) changed[t][e] += size * noise[t][e];
+            }
+            return compare(logits, changed, all_of(8), 2).restricted_kl;
+        };
+        const double slope = std::log(divergence(0.1F) / divergence(0.01F)) / std::log(10.0);
+        QVERIFY2(std::abs(slope - 2.0) < 0.2, qPrintable(QString::number(slope)));
+    }
+
+    void overlap_is_counted_by_hand() {
+        // Base chooses {0, 1}; the current router {0, 2}: one of two stays.
+        const LayerFidelity result = compare({{4, 3, 1, 0}}, {{4, 1, 3, 0}}, all_of(4), 2);
+        QCOMPARE(result.recall, 0.5);
+        QCOMPARE(result.jaccard, 1.0 / 3.0);
+        QCOMPARE(result.exact, 0.0);
+        QCOMPARE(result.top1, 1.0);
+        QCOMPARE(result.load_tv, 0.5);
+        QCOMPARE(result.new_dead, std::int64_t{1});
+        QCOMPARE(result.margin_tokens[4], std::int64_t{1});  // margin 2
+        QCOMPARE(result.margin_flips[4], std::int64_t{1});
+        const double g = 1 / (1 + std::exp(-1.0));  // both give expert 0 this gate
+        QVERIFY(near(result.weighted_jaccard, g / (g + 2 * (1 - g))));
+    }
+
+    void removed_experts_are_replaced_by_the_next_best_before_comparing() {
+        // Expert 0 is gone: the restricted base chooses {1, 2}, and so does the current router.
+        const Row base{4, 3, 1, 0};
+        const LayerFidelity result = compare({base}, {sliced(base, {1, 2, 3})}, {1, 2, 3}, 2);
+        QCOMPARE(result.recall, 1.0);
+        QCOMPARE(result.displaced, 0.5);
+        QVERIFY(near(result.lost_mass, 1 / (1 + std::exp(-1.0))));
+    }
+
+    void selection_bias_decides_the_restricted_choice() {
+        const Row logits{0, 0, 0, 0};
+        const Row scores{9, 0, 0, 5};  // with a bias on experts 0 and 3
+        const Ids base_selected{0};
+        const Row weight{1};
+        const Row current{0, 0, 0};
+        const Ids selected{2};  // position of expert 3
+        FidelityAccumulator sum({0, 4, {1, 2, 3}, RouterScoring::Sigmoid});
+        sum.add({logits, base_selected, weight, current, selected, weight, scores});
+        QCOMPARE(sum.result().recall, 1.0);
+        QVERIFY(near(sum.result().restricted_kl, 0.0));
+    }
+
+    void merging_equals_one_pass() {
+        const auto base = random_logits(60, 8, 6);
+        const auto current = random_logits(60, 8, 7);
+        const auto run = [&](std::size_t begin, std::size_t end) {
+            FidelityAccumulator sum({3, 8, all_of(8), RouterScoring::Softmax});
+            for (std::size_t t = begin; t < end; ++t) {
+                const Choice a = choose(base[t], 2);
+                const Choice b = choose(current[t], 2);
+                sum.add({base[t], a.selected, a.weights, current[t], b.selected, b.weights});
+            }
+            return sum;
+        };
+        FidelityAccumulator parts = run(0, 25);
+        parts.merge(run(25, 60));
+        const LayerFidelity whole = run(0, 60).result();
+        const LayerFidelity merged = parts.result();
+        QCOMPARE(merged.tokens, whole.tokens);
+        QVERIFY(near(merged.restricted_kl, whole.restricted_kl, 1e-12));
+        QVERIFY(near(merged.load_tv, whole.load_tv, 1e-12));
+        QCOMPARE(merged.margin_flips, whole.margin_flips);
+        QCOMPARE(merged.layer, std::int64_t{3});
+    }
+
+    void nothing_added_gives_zeros() {
+        const FidelityAccumulator sum({0, 4, all_of(4), RouterScoring::Softmax});
+        QCOMPARE(sum.result().tokens, std::int64_t{0});
+        QCOMPARE(sum.result().recall, 0.0);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestFidelity)
+#include "tst_fidelity.moc"
