@@ -82,6 +82,16 @@ bool is_byte_token(std::string_view text) {
            kHex.find(text[4]) != std::string_view::npos;
 }
 
+/// Chat and infilling marks are control tokens to llama.cpp's converter even where tokenizer.json
+/// does not call them special; as ordinary text they would be shown to the user.
+bool looks_special(std::string_view text) {
+    const auto is_between = [text](std::string_view begin, std::string_view end) {
+        return text.starts_with(begin) && text.ends_with(end);
+    };
+    return is_between("<|", "|>") || is_between("<\uff5c", "\uff5c>") ||
+           is_between("<unused", ">") || text == "<pad>" || text == "<mask>";
+}
+
 TokenTable read_tokens(const Json& tokenizer, const Json& model, std::int64_t vocab_size) {
     const Json* vocab = member(model, "vocab");
     if (!vocab || !vocab->is_object()) throw_malformed("has no vocabulary");
@@ -101,8 +111,9 @@ TokenTable read_tokens(const Json& tokenizer, const Json& model, std::int64_t vo
             const Json* id = member(token, "id");
             const std::string content = text_or_empty(token, "content");
             if (!id || content.empty()) throw_malformed("has an added token without id or content");
+            const bool is_control = flag(token, "special") || looks_special(content);
             table.set(content, *id,
-                      flag(token, "special") ? GgufTokenType::Control : GgufTokenType::UserDefined);
+                      is_control ? GgufTokenType::Control : GgufTokenType::UserDefined);
         }
     }
     return table;
