@@ -1,0 +1,181 @@
+#include "kernels/matmul_float.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "kernels/decode.h"
+
+// clang-format off: foreach_target.h comes first
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/matmul_float.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/tail-inl.h"
+// clang-format on
+
+#ifndef ESPALIER_KERNELS_MATMUL_FLOAT_ONCE
+#define ESPALIER_KERNELS_MATMUL_FLOAT_ONCE
+namespace espalier::kernels {
+
+/// A tile of decoded weights, 64 KiB, stays in the second-level cache while all vectors pass by.
+inline constexpr std::size_t kTileRows = 16;
+inline constexpr std::size_t kTileColumns = 1024;
+/// Up to so many vectors, half-width floats are widened in registers for each; beyond, once into a
+/// tile.
+inline constexpr std::size_t kFewVectors = 6;
+
+}  // namespace espalier::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace espalier::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <typename D>
+HWY_INLINE hn::VFromD<D> load_as_float(D d, const float* from, std::size_t n) {
+    return load_n(d, from, n);
+}
+
+template <typename D, typename Half>
+HWY_INLINE hn::VFromD<D> load_as_float(D d, const Half* from, std::size_t n) {
+    const hn::Rebind<Half, D> narrow;
+    return hn::PromoteTo(d, load_n(narrow, from, n));
+}
+
+/// R weight rows against T vectors over n columns; adds to or sets out.
+template <std::size_t R, std::size_t T, typename Weight>
+HWY_INLINE void dot_block(const Weight* weights, std::size_t weight_stride,
+                          const std::array<const float*, T>& x, std::size_t n, bool adds,
+                          float* const* out) {
+    const hn::ScalableTag<float> d;
+    const std::size_t lanes = hn::Lanes(d);
+    hn::VFromD<decltype(d)> sums[R][T];
+    for (auto& row : sums) {
+        for (auto& sum : row) sum = hn::Zero(d);
+    }
+    const auto step = [&](std::size_t i, std::size_t count) HWY_ATTR {
+        hn::VFromD<decltype(d)> v[T];
+        HWY_UNROLL(8)
+        for (std::size_t t = 0; t < T; ++t) v[t] = load_n(d, x[t] + i, count);
+        HWY_UNROLL(8)
+        for (std::size_t r = 0; r < R; ++r) {
+            const auto w = load_as_float(d, weights + r * weight_stride + i, count);
+            HWY_UNROLL(8)
+            for (std::size_t t = 0; t < T; ++t) sums[r][t] = hn::MulAdd(w, v[t], sums[r][t]);
+        }
+    };
+    std::size_t i = 0;
+    for (; i + lanes <= n; i += lanes) step(i, lanes);
+    if (i < n) step(i, n - i);
+    for (std::size_t t = 0; t < T; ++t) {
+        for (std::size_t r = 0; r < R; ++r) {
+            const float sum = hn::GetLane(hn::SumOfLanes(d, sums[r][t]));
+            out[t][r] = adds ? out[t][r] + sum : sum;
+        }
+    }
+}
+
+template <std::size_t R, std::size_t T, typename Weight>
+HWY_INLINE void dot_rows(const Weight* weights, std::size_t weight_stride, std::size_t num_rows,
+                         const RowsView& x, std::size_t vector, std::size_t column, std::size_t n,
+                         ProductsView out, std::size_t first_row) {
+    std::array<const float*, T> rows{};
+    for (std::size_t t = 0; t < T; ++t) rows[t] = x.row(vector + t) + column;
+    const auto block = [&](auto height, std::size_t r) HWY_ATTR {
+        std::array<float*, T> to{};
+        for (std::size_t t = 0; t < T; ++t) {
+            to[t] = out.values.data() + (vector + t) * out.stride + first_row + r;
+        }
+        dot_block<decltype(height)::value, T>(weights + r * weight_stride, weight_stride, rows, n,
+                                              column != 0, to.data());
+    };
+    std::size_t r = 0;
+    for (; r + R <= num_rows; r += R) block(std::integral_constant<std::size_t, R>(), r);
+    for (; r < num_rows; ++r) block(std::integral_constant<std::size_t, 1>(), r);
+}
+
+/// All vectors against `num_rows` rows of weights that start at `weights`.
+template <typename Weight>
+void dot_tile(const Weight* weights, std::size_t weight_stride, std::size_t num_rows,
+              const RowsView& x, std::size_t column, std::size_t n, ProductsView out,
+              std::size_t first_row) {
+    std::size_t t = 0;
+    for (; t + 3 <= x.count; t += 3) {
+        dot_rows<4, 3>(weights, weight_stride, num_rows, x, t, column, n, out, first_row);
+    }
+    if (x.count - t == 2) {
+        dot_rows<4, 2>(weights, weight_stride, num_rows, x, t, column, n, out, first_row);
+    } else if (x.count - t == 1) {
+        dot_rows<8, 1>(weights, weight_stride, num_rows, x, t, column, n, out, first_row);
+    }
+}
+
+/// Weights that vectors can be loaded from as they lie.
+template <typename Weight>
+void matmul_in_place(const MatrixView& weights, RowRange rows, const RowsView& x,
+                     ProductsView out) {
+    const std::size_t stride = weights.row_stride / sizeof(Weight);
+    for (std::size_t r = rows.first; r < rows.last; r += kTileRows) {
+        const std::size_t num_rows = std::min(kTileRows, rows.last - r);
+        for (std::size_t c = 0; c < weights.columns; c += kTileColumns) {
+            const std::size_t n = std::min(kTileColumns, weights.columns - c);
+            const auto* first = reinterpret_cast<const Weight*>(weights.row(r)) + c;
+            dot_tile(first, stride, num_rows, x, c, n, out, r);
+        }
+    }
+}
+
+void matmul_decoded(const MatrixView& weights, RowRange rows, const RowsView& x, ProductsView out) {
+    HWY_ALIGN float tile[kTileRows * kTileColumns];
+    const DTypeInfo& type = info(weights.dtype);
+    for (std::size_t r = rows.first; r < rows.last; r += kTileRows) {
+        const std::size_t num_rows = std::min(kTileRows, rows.last - r);
+        for (std::size_t c = 0; c < weights.columns; c += kTileColumns) {
+            const std::size_t n = std::min(kTileColumns, weights.columns - c);
+            const std::size_t offset = c / type.block_size * type.block_bytes;
+            const std::size_t bytes = n / type.block_size * type.block_bytes;
+            for (std::size_t i = 0; i < num_rows; ++i) {
+                decode(weights.dtype, {weights.row(r + i) + offset, bytes},
+                       {tile + i * kTileColumns, n});
+            }
+            dot_tile(tile, kTileColumns, num_rows, x, c, n, out, r);
+        }
+    }
+}
+
+bool is_aligned(const MatrixView& weights, std::size_t alignment) {
+    const auto address = reinterpret_cast<std::uintptr_t>(weights.bytes.data());
+    return address % alignment == 0 && weights.row_stride % alignment == 0;
+}
+
+void matmul_float(const MatrixView& weights, RowRange rows, const RowsView& x, ProductsView out) {
+    const bool few = x.count <= kFewVectors;
+    if (weights.dtype == DType::F32 && is_aligned(weights, alignof(float))) {
+        matmul_in_place<float>(weights, rows, x, out);
+    } else if (weights.dtype == DType::BF16 && few &&
+               is_aligned(weights, alignof(hwy::bfloat16_t))) {
+        matmul_in_place<hwy::bfloat16_t>(weights, rows, x, out);
+    } else if (weights.dtype == DType::F16 && few && is_aligned(weights, alignof(hwy::float16_t))) {
+        matmul_in_place<hwy::float16_t>(weights, rows, x, out);
+    } else {
+        matmul_decoded(weights, rows, x, out);
+    }
+}
+
+}  // namespace espalier::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace espalier::kernels {
+
+HWY_EXPORT(matmul_float);
+
+void matmul_float(const MatrixView& weights, RowRange rows, const RowsView& x, ProductsView out) {
+    HWY_DYNAMIC_DISPATCH(matmul_float)(weights, rows, x, out);
+}
+
+}  // namespace espalier::kernels
+#endif

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+
+namespace espalier::kernels {
+
+/// out[i] = x[i] * weight[i] / sqrt(mean(x^2) + epsilon); every span is [hidden].
+/// RMSNorm, arXiv:1910.07467. `out` may alias `x`. Accumulates in float.
+void rms_norm(std::span<const float> x, std::span<const float> weight, float epsilon,
+              std::span<float> out);
+
+/// x = softmax(x), in place. At least one value is finite; -inf becomes exactly 0. Relative error
+/// of each exp about 1e-7.
+void softmax(std::span<float> x);
+
+/// out[i] = silu(gate[i]) * up[i], silu(x) = x / (1 + exp(-x)). `out` may alias either.
+void silu_mul(std::span<const float> gate, std::span<const float> up, std::span<float> out);
+
+/// out[i] += x[i].
+void add(std::span<const float> x, std::span<float> out);
+
+/// out[i] = out[i] + scale * x[i], one rounding where the machine has FMA.
+void add_scaled(float scale, std::span<const float> x, std::span<float> out);
+
+/// Rotary position embedding in half style on one head: with h = cosines.size(), the pair (x[i],
+/// x[i+h]) turns by angle i; values from 2h on stay. RoFormer, arXiv:2104.09864.
+void rope(std::span<float> x, std::span<const float> cosines, std::span<const float> sines);
+
+}  // namespace espalier::kernels
