@@ -5,10 +5,12 @@
 
 namespace espalier {
 
-/// Experts that a running model must treat as gone: their router logits become -inf before any softmax,
-/// which is exactly what the pruned model computes (a mask that leaves fewer than top_k is refused).
+/// Experts that a running model must treat as gone: their router logits become -inf before any
+/// softmax, which is exactly what the pruned model computes (a mask that leaves fewer than top_k is
+/// refused).
 struct ExpertMask {
-    /// [layer][expert], true = gone; layers without a router have an empty row; empty = nothing is masked.
+    /// [layer][expert], true = gone; layers without a router have an empty row; empty = nothing is
+    /// masked.
     std::vector<std::vector<bool>> removed;
 
     bool empty() const noexcept { return removed.empty(); }

@@ -13,17 +13,25 @@
 #include "formats/gguf_tokenizer.h"
 #include "formats/hub_folder.h"
 #include "model/moe_config.h"
+#include "model/parameter_counts.h"
+#include "model/tensor_names.h"
 #include "model/tensor_role.h"
 #include "tensor/tensor_view.h"
 
 namespace espalier {
 
-/// Every artifact opens as one of these: a hub folder or a GGUF file, mapped, never loaded. Tensors are
-/// asked for by what they are for; views and decoded values have the shapes of tensor_role.h.
+/// A tensor's bytes and the order of its rows.
+struct StoredTensor {
+    TensorView view;
+    RowOrder rows = RowOrder::AsNamed;
+};
+
+/// Every artifact opens as one of these: a hub folder or a GGUF file, mapped, never loaded. Tensors
+/// are asked for by what they are for; views and decoded values have the shapes of tensor_role.h.
 class ModelSource {
 public:
-    /// @throws Error: E-FILE for broken files, E-ARCH for a family, flag or tensor that is not known,
-    /// missing or of the wrong shape. Everything is checked here, before any work begins.
+    /// @throws Error: E-FILE for broken files, E-ARCH for a family, flag or tensor that is not
+    /// known, missing or of the wrong shape. Everything is checked here, before any work begins.
     static std::unique_ptr<ModelSource> open(const std::filesystem::path& path);
     virtual ~ModelSource() = default;
 
@@ -33,19 +41,23 @@ public:
     const MoeConfig& config() const noexcept { return config_; }
 
     virtual bool has(const TensorKey& key) const = 0;
-    /// As stored. Absent if the layout holds it interleaved or transposed: then only decode() has it.
+    /// As stored. Absent if the layout holds it interleaved or transposed: then only decode() has
+    /// it.
     virtual std::optional<TensorView> view(const TensorKey& key) const = 0;
+    /// As stored, also where the rows are ordered otherwise than view() promises.
+    virtual std::optional<StoredTensor> stored(const TensorKey& key) const = 0;
     /// Values in float32, row-major; `out` has exactly the number of elements.
-    void decode(const TensorKey& key, std::span<float> out) const;
-    /// Shape without touching the data.
+    /// @throws Error ArchTensor if the model has no such tensor
+    virtual void decode(const TensorKey& key, std::span<float> out) const = 0;
+    /// Shape without touching the data. @throws Error ArchTensor if the model has no such tensor
     virtual Shape shape(const TensorKey& key) const = 0;
     /// Gives the pages of a layer (-1: the tensors outside the layers) back to the system.
     virtual void release_layer(std::int32_t layer) const = 0;
 
     /// Every stored tensor under its stored name, for inspection and byte-for-byte copies.
     virtual std::span<const NamedTensor> stored_tensors() const = 0;
-    /// What a stored tensor is for; nothing for tensors that the family's table does not know. A stacked
-    /// tensor of all experts answers with expert -1 and an expert role.
+    /// What a stored tensor is for; nothing for tensors that the family's table does not know. A
+    /// stacked tensor of all experts answers with expert -1 and an expert role.
     virtual std::optional<TensorKey> role_of(std::string_view stored_name) const = 0;
 
     /// Tokenizer as tokenizer.json, whichever form it came in; nothing if the model has none.
@@ -55,20 +67,13 @@ public:
     virtual const HubFolder* hub_folder() const noexcept { return nullptr; }
     virtual const GgufFile* gguf_file() const noexcept { return nullptr; }
 
-    /// Identifies config and weights without reading all of them: SHA-256 over the config and over each
-    /// tensor's name, type, shape and sampled bytes.
+    /// Identifies config and weights without reading all of them: SHA-256 over the config and over
+    /// each tensor's name, type, shape and sampled bytes (of a stack of experts, some of each).
     std::string hash() const;
 
 protected:
     std::filesystem::path path_;
     MoeConfig config_;
 };
-
-struct ParameterCounts {
-    std::uint64_t total = 0;
-    std::uint64_t active = 0;  ///< used for one token: k experts of each layer
-};
-
-ParameterCounts count_parameters(const MoeConfig& config);
 
 }  // namespace espalier

@@ -24,10 +24,10 @@ struct AttentionConfig {
     std::int64_t num_heads = 0;
     std::int64_t num_kv_heads = 0;
     std::int64_t head_dim = 0;
-    double scale = 0.0;           ///< multiplies q.k; usually 1/sqrt(head_dim)
+    double scale = 0.0;  ///< multiplies q.k; usually 1/sqrt(head_dim)
     bool has_qkv_bias = false;
     bool has_output_bias = false;
-    bool has_qk_norm = false;     ///< RMSNorm over head_dim on q and k, before RoPE
+    bool has_qk_norm = false;  ///< RMSNorm over head_dim on q and k, before RoPE
     RopeConfig rope;
     bool operator==(const AttentionConfig&) const = default;
 };
@@ -47,8 +47,8 @@ struct LayerConfig {
     bool operator==(const LayerConfig&) const = default;
 };
 
-/// Everything that both executions of a model need to know, whatever family it is of. One function per
-/// family turns config.json or GGUF keys into it.
+/// Everything that both executions of a model need to know, whatever family it is of. One function
+/// per family turns config.json or GGUF keys into it.
 struct MoeConfig {
     std::string family;  ///< hub model_type: "qwen3_moe", "mixtral"
     std::int64_t hidden_size = 0;

@@ -10,18 +10,28 @@ namespace espalier {
 
 /// What a tensor is for, whatever its family calls it.
 enum class TensorRole : std::uint8_t {
-    TokenEmbedding,   ///< [vocab, hidden]
-    OutputNorm,       ///< [hidden]
-    Output,           ///< lm_head, [vocab, hidden]; absent when tied
-    AttentionNorm,    ///< [hidden]
-    AttentionQ, AttentionK, AttentionV, AttentionOutput,  ///< [out, in]
-    AttentionQBias, AttentionKBias, AttentionVBias, AttentionOutputBias,
-    AttentionQNorm, AttentionKNorm,                       ///< [head_dim]
+    TokenEmbedding,  ///< [vocab, hidden]
+    OutputNorm,      ///< [hidden]
+    Output,          ///< lm_head, [vocab, hidden]; absent when tied
+    AttentionNorm,   ///< [hidden]
+    AttentionQ,
+    AttentionK,
+    AttentionV,
+    AttentionOutput,  ///< [out, in]
+    AttentionQBias,
+    AttentionKBias,
+    AttentionVBias,
+    AttentionOutputBias,
+    AttentionQNorm,
+    AttentionKNorm,   ///< [head_dim]
     FeedForwardNorm,  ///< [hidden]
-    DenseGate, DenseUp, DenseDown,
-    Router,           ///< [experts, hidden]
-    ExpertGate, ExpertUp,  ///< one expert: [width, hidden]
-    ExpertDown,            ///< one expert: [hidden, width]
+    DenseGate,
+    DenseUp,
+    DenseDown,
+    Router,  ///< [experts, hidden]
+    ExpertGate,
+    ExpertUp,    ///< one expert: [width, hidden]
+    ExpertDown,  ///< one expert: [hidden, width]
 };
 
 /// Names one tensor of a model, or one expert's slice of it.

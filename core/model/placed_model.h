@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "model/model_source.h"
+#include "model/tensor_names.h"
+
+namespace espalier {
+
+/// What hub folders and GGUF files have in common: a name table says where each tensor of the
+/// config lies; shapes and types are checked once, on opening.
+class PlacedModel : public ModelSource {
+public:
+    bool has(const TensorKey& key) const override { return places_.contains(key); }
+    std::optional<TensorView> view(const TensorKey& key) const override;
+    std::optional<StoredTensor> stored(const TensorKey& key) const override;
+    void decode(const TensorKey& key, std::span<float> out) const override;
+    Shape shape(const TensorKey& key) const override;
+    void release_layer(std::int32_t layer) const override;
+    std::optional<TensorKey> role_of(std::string_view stored_name) const override;
+
+protected:
+    /// Finds every tensor of config_ among stored_tensors().
+    /// @throws Error ArchTensor for one that is missing, of the wrong shape or unknown,
+    /// FileUnsupported for a type that cannot be decoded
+    void place_tensors(const NameTable& table);
+
+    virtual const TensorView* find_stored(std::string_view name) const noexcept = 0;
+    virtual void release(const TensorView& view) const noexcept = 0;
+
+private:
+    StoredTensor locate(const TensorKey& key, const Shape& shape) const;
+    void refuse_unknown() const;
+    const StoredTensor& require(const TensorKey& key) const;
+
+    const NameTable* table_ = nullptr;
+    std::map<TensorKey, StoredTensor> places_;
+};
+
+}  // namespace espalier
