@@ -7,8 +7,8 @@
 
 namespace espalier {
 
-/// Turns messages into the text that a model was trained on. For now ChatML only; the template's own
-/// text decides whether it is that.
+/// Turns messages into the text that a model was trained on. For now ChatML only; the template's
+/// own text decides whether it is that.
 class ChatTemplate {
 public:
     /// @throws Error TemplateMissing if empty, TemplateUnknown if it is not ChatML

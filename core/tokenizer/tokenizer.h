@@ -14,8 +14,8 @@ namespace espalier {
 
 using TokenId = std::int32_t;
 
-/// Text to token ids and back, exactly as the Hugging Face `tokenizers` library does it from the same
-/// tokenizer.json. Immutable after construction: usable from several threads.
+/// Text to token ids and back, exactly as the Hugging Face `tokenizers` library does it from the
+/// same tokenizer.json. Immutable after construction: usable from several threads.
 class Tokenizer {
 public:
     /// @throws Error FileMalformed or FileUnsupported, naming the part of tokenizer.json
@@ -24,8 +24,8 @@ public:
     Tokenizer(Tokenizer&&) noexcept;
     Tokenizer& operator=(Tokenizer&&) noexcept;
 
-    /// @param add_special runs the post-processor (BOS and the like); special tokens written in the text
-    /// are recognised either way. @throws Error DataLine if `text` is not UTF-8
+    /// @param add_special runs the post-processor (BOS and the like); special tokens written in the
+    /// text are recognised either way. @throws Error DataLine if `text` is not UTF-8
     std::vector<TokenId> encode(std::string_view text, bool add_special = true) const;
     /// Unknown ids vanish; the result is UTF-8, with U+FFFD where bytes make no character.
     std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
