@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -13,27 +14,32 @@
 namespace espalier {
 
 struct LayerPlan {
-    std::vector<std::int32_t> kept;        ///< original ids, ascending
+    std::vector<std::int32_t> kept;        ///< ascending
     std::vector<std::int32_t> locked;      ///< must stay
     std::vector<std::int32_t> forced_out;  ///< must go
     bool operator==(const LayerPlan&) const = default;
 };
 
-/// Which experts stay. Small enough to mail; applied as a mask or for good.
+/// Which experts stay. Small enough to mail; applied as a mask or for good. Ids are those of the
+/// model whose hash it carries: original ids for an uncut model.
 struct ExpertPlan {
     std::string model_hash;
     std::string stats_hash;
     std::string criterion;
     std::map<std::int64_t, LayerPlan> layers;  ///< by absolute layer index; routed layers only
+    /// Why: `layers` (per layer, see explain_plan.h), `task_mass`, `warnings`: [{code, text}].
     Json reasons = Json::object();
-    std::vector<std::string> accept;           ///< warnings that the user has taken on, e.g. "low_task_mass"
+    std::vector<std::string> accept;  ///< warnings that the user has taken on, e.g. "low_task_mass"
     bool operator==(const ExpertPlan&) const = default;
 
-    /// For an uncut model of this config. @throws Error RunRecipe if the plan does not fit it
+    /// For a model of this config, which must have the numbering of the plan. Routed layers that
+    /// the plan does not list stay whole. @throws Error RunRecipe if the plan does not fit the
+    /// config or leaves a layer fewer than top_k experts
     ExpertMask mask(const MoeConfig& config) const;
 };
 
 Json to_json(const ExpertPlan& plan);
+/// A layer without "layer" takes its position in the list.
 /// @throws Error FileMalformed naming the field
 ExpertPlan expert_plan_from_json(const Json& json, std::string_view source);
 void save_expert_plan(const ExpertPlan& plan, const std::filesystem::path& path);

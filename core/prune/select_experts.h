@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/moe_config.h"
@@ -18,6 +20,7 @@ struct KeepTarget {
     std::optional<std::int64_t> experts;
     /// @throws Error UsageInvalid
     static KeepTarget parse(std::string_view text);
+    /// @throws Error RunRecipe if more should stay than there are, or none
     std::int64_t kept_of(std::int64_t num_experts) const;
     bool operator==(const KeepTarget&) const = default;
 };
@@ -27,11 +30,20 @@ struct SelectOptions {
     KeepTarget keep;
     std::uint64_t seed = 0;
     bool protects_super_experts = true;
+    /// Of the experts of a layer, for each task label: its best ones stay. Counts where there are
+    /// several labels; rounded to whole experts.
+    double champion_share = 0.03;
+    std::vector<std::string> accept;           ///< goes into the plan
+    std::map<std::int64_t, LayerPlan> wishes;  ///< the user's `locked` and `forced_out` by layer
 };
 
-/// Same number in every layer, best scores stay; ties go to the higher count, then to the lower index.
-/// @throws Error RunRecipe if fewer than top_k would stay or a layer saw no token at all
-ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config, const SelectOptions& options);
+/// Same number in every layer, best scores stay; ties go to the higher count, then to the lower
+/// index. Locked experts, super experts and task champions stay whatever their score; the random
+/// control protects locked ones alone. The plan's reasons say why, with warnings.
+/// @throws Error RunRecipe if fewer than top_k would stay, a routed layer has no statistics or saw
+/// no token, or the wishes cannot be met; NumberInvalid for a score that is not finite
+ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
+                          const SelectOptions& options);
 
 /// Experts whose largest activation stands out, by layer (arXiv:2507.23279): above
 /// max(99.5th percentile over all, a tenth of the maximum), in the first 75 % of the layers.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "model/model_source.h"
@@ -13,11 +14,12 @@
 namespace espalier {
 
 struct PruneReport {
-    std::uint64_t bytes_before = 0;
+    std::uint64_t bytes_before = 0;  ///< of tensors
     std::uint64_t bytes_after = 0;
     std::int64_t experts_before = 0;
     std::int64_t experts_after = 0;
-    std::vector<std::string> dropped_tensors;  ///< e.g. multi-token-prediction blocks, told to the user
+    std::vector<std::string>
+        dropped_tensors;  ///< e.g. multi-token-prediction blocks, told to the user
 };
 
 struct PruneWrite {
@@ -25,13 +27,24 @@ struct PruneWrite {
     const ExpertPlan& plan;
     std::filesystem::path out;
     Json lineage;  ///< what espalier.json records of this stage
-    std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;
-    std::stop_token stop;
+    std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress = {};
+    std::stop_token stop = {};
 };
 
-/// Writes the model without those experts, in ascending original order, layer by layer: router rows are
-/// sliced, expert tensors renamed, everything else copied byte for byte, the expert count of the config
-/// updated and espalier.json written. The folder appears under its name when it is whole.
+/// Writes the model without those experts, in ascending original order, tensor by tensor: router
+/// rows are sliced, expert tensors renamed or sliced, everything else copied byte for byte, the
+/// expert count of the config updated. A hub folder gives a hub folder with espalier.json beside
+/// config.json, a GGUF file a GGUF file with `espalier.` keys; quantised blocks stay as they are.
+/// The expert map of a model that was cut before is followed back to the original ids. The result
+/// appears under its name when it is whole.
+/// @throws Error RunRecipe if the plan does not fit the model, keeps different numbers in different
+/// layers or has a warning that must be accepted; FileExists, DiskFull; Cancelled
 PruneReport write_pruned(const PruneWrite& request);
+
+/// What must hold before weights are touched: every routed layer keeps the same number, at least
+/// top_k, and a task whose mass falls below 60 % (reasons.task_mass) is accepted as
+/// "low_task_mass".
+/// @throws Error RunRecipe
+void require_writable(const ExpertPlan& plan, const MoeConfig& config);
 
 }  // namespace espalier

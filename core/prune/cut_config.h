@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/json.h"
+#include "formats/gguf_value.h"
+
+namespace espalier {
+
+/// config.json of a model with `kept` experts a layer instead of `num_experts`: every spelling of
+/// the count that is there changes, at the top and in `text_config`; blocks that predict further
+/// tokens are gone.
+/// @throws Error ArchConfig if no key holds the count
+Json cut_config(const Json& config, std::int64_t num_experts, std::int64_t kept);
+
+/// The same for the key `<architecture>.expert_count`.
+GgufMetadata cut_metadata(const GgufMetadata& metadata, std::int64_t kept);
+
+}  // namespace espalier

@@ -1,0 +1,95 @@
+#include "prune/cut_tensors.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <optional>
+
+#include "base/error.h"
+
+namespace espalier {
+namespace {
+
+Error cannot_cut(const std::string& name, const std::string& why) {
+    return Error(
+        ErrorCode::ArchTensor, fmt::format("The tensor {} cannot be cut: {}", name, why),
+        "Compare the model with its original; config and weights may be of different models.");
+}
+
+/// Blocks that predict further tokens have routers of their own, one past the last layer.
+bool is_prediction_block(const std::string& name, const MoeConfig& config) {
+    const auto starts = [&name](const std::string& prefix) { return name.rfind(prefix, 0) == 0; };
+    return starts("mtp.") || starts("model.mtp.") ||
+           starts(fmt::format("model.layers.{}.", config.num_layers())) ||
+           starts(fmt::format("blk.{}.", config.num_layers()));
+}
+
+/// The `experts.E.` part of a name with another number.
+std::string renamed(const std::string& name, std::int32_t expert, std::size_t position) {
+    const std::string old_part = fmt::format("experts.{}.", expert);
+    const std::size_t at = name.find(old_part);
+    if (at == std::string::npos)
+        throw cannot_cut(name, "its name does not hold the number of its expert.");
+    std::string result = name;
+    return result.replace(at, old_part.size(), fmt::format("experts.{}.", position));
+}
+
+/// The rows of the outermost axis, one an expert, that stay.
+CutTensor slice_experts(const NamedTensor& stored, const std::vector<std::int32_t>& kept,
+                        std::int64_t num_experts) {
+    const TensorView& view = stored.view;
+    if (view.shape.empty() || view.shape.front() != num_experts ||
+        view.bytes.size() % static_cast<std::size_t>(num_experts) != 0) {
+        throw cannot_cut(stored.name, fmt::format("its shape {} does not begin with {} experts.",
+                                                  shape_text(view.shape), num_experts));
+    }
+    CutTensor cut{{stored.name, view.dtype, view.shape}, view, {}};
+    cut.spec.shape.front() = static_cast<std::int64_t>(kept.size());
+    const std::size_t bytes = view.bytes.size() / static_cast<std::size_t>(num_experts);
+    for (const std::int32_t expert : kept) {
+        cut.pieces.push_back(view.bytes.subspan(static_cast<std::size_t>(expert) * bytes, bytes));
+    }
+    return cut;
+}
+
+CutTensor whole(const NamedTensor& stored, std::string name) {
+    return {
+        {std::move(name), stored.view.dtype, stored.view.shape}, stored.view, {stored.view.bytes}};
+}
+
+/// Nothing if the tensor belongs to an expert that goes.
+std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::optional<TensorKey>& key,
+                                    const ExpertPlan& plan, std::int64_t num_experts) {
+    const bool is_expert = key && is_expert_role(key->role);
+    if (!is_expert && !(key && key->role == TensorRole::Router)) return whole(stored, stored.name);
+    const auto layer = plan.layers.find(key->layer);
+    if (layer == plan.layers.end()) return whole(stored, stored.name);
+    const std::vector<std::int32_t>& kept = layer->second.kept;
+    if (!is_expert || key->expert < 0) return slice_experts(stored, kept, num_experts);
+    const auto found = std::lower_bound(kept.begin(), kept.end(), key->expert);
+    if (found == kept.end() || *found != key->expert) return std::nullopt;
+    return whole(stored,
+                 renamed(stored.name, key->expert, static_cast<std::size_t>(found - kept.begin())));
+}
+
+}  // namespace
+
+CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan) {
+    const ExpertMask fits = plan.mask(model.config());  // throws if the plan does not
+    static_cast<void>(fits);
+    CutModel cut;
+    for (const NamedTensor& stored : model.stored_tensors()) {
+        cut.bytes_before += stored.view.bytes.size();
+        const auto key = model.role_of(stored.name);
+        if (!key && is_prediction_block(stored.name, model.config())) {
+            cut.dropped.push_back(stored.name);
+            continue;
+        }
+        auto tensor = cut_tensor(stored, key, plan, model.config().router.num_experts);
+        if (!tensor) continue;
+        for (const auto& piece : tensor->pieces) cut.bytes_after += piece.size();
+        cut.tensors.push_back(std::move(*tensor));
+    }
+    return cut;
+}
+
+}  // namespace espalier

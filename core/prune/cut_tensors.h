@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/model_source.h"
+#include "prune/expert_plan.h"
+#include "tensor/tensor_view.h"
+
+namespace espalier {
+
+/// A tensor of the pruned artifact: pieces of a stored one, in order. Valid while the model lives.
+struct CutTensor {
+    TensorSpec spec;
+    TensorView source;  ///< what the pieces are of
+    std::vector<std::span<const std::byte>> pieces;
+};
+
+struct CutModel {
+    std::vector<CutTensor> tensors;    ///< in the order of the model's stored tensors
+    std::vector<std::string> dropped;  ///< multi-token-prediction blocks, which nothing here runs
+    std::uint64_t bytes_before = 0;
+    std::uint64_t bytes_after = 0;
+};
+
+/// What stays of each stored tensor: rows of the router, slices of stacks of experts, whole tensors
+/// of single experts under their new number, everything else as it is. Nothing is copied.
+/// @throws Error RunRecipe if the plan does not fit, ArchTensor for a tensor that cannot be cut
+CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan);
+
+}  // namespace espalier

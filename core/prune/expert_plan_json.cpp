@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "prune/expert_plan.h"
+
+namespace espalier {
+namespace {
+
+constexpr int kVersion = 1;
+constexpr std::int64_t kMaxExpertId = 65'535;
+constexpr std::int64_t kMaxLayer = 65'535;
+
+Error malformed(std::string_view source, const std::string& what) {
+    return Error(ErrorCode::FileMalformed, fmt::format("{}: {}", source, what),
+                 "Use a plan that `select` or the expert inspector wrote.");
+}
+
+const Json* member(const Json& json, const char* name) {
+    const auto found = json.find(name);
+    return found == json.end() ? nullptr : &*found;
+}
+
+std::string text_or_empty(const Json& json, const char* name, std::string_view source) {
+    const Json* value = member(json, name);
+    if (value == nullptr || value->is_null()) return {};
+    if (!value->is_string()) throw malformed(source, fmt::format("\"{}\" must be a text.", name));
+    return value->get<std::string>();
+}
+
+std::vector<std::int32_t> ids(const Json& layer, const char* name, std::int64_t index,
+                              std::string_view source) {
+    const Json* list = member(layer, name);
+    std::vector<std::int32_t> result;
+    if (list == nullptr) return result;
+    if (!list->is_array()) {
+        throw malformed(source, fmt::format("\"{}\" of layer {} must be a list.", name, index));
+    }
+    for (const Json& id : *list) {
+        if (!id.is_number_integer() || id < 0 || id > kMaxExpertId) {
+            throw malformed(
+                source, fmt::format("\"{}\" of layer {} holds {}, expert ids are numbers from 0.",
+                                    name, index, id.dump()));
+        }
+        result.push_back(id.get<std::int32_t>());
+    }
+    std::sort(result.begin(), result.end());
+    const auto twice = std::adjacent_find(result.begin(), result.end());
+    if (twice != result.end()) {
+        throw malformed(
+            source, fmt::format("\"{}\" of layer {} names expert {} twice.", name, index, *twice));
+    }
+    return result;
+}
+
+std::int64_t layer_index(const Json& layer, std::int64_t position, std::string_view source) {
+    const Json* index = member(layer, "layer");
+    if (index == nullptr) return position;
+    if (!index->is_number_integer() || *index < 0 || *index > kMaxLayer) {
+        throw malformed(source, fmt::format("{} is no layer number.", index->dump()));
+    }
+    return index->get<std::int64_t>();
+}
+
+void check_agreement(const LayerPlan& plan, std::int64_t index, std::string_view source) {
+    const auto keeps = [&plan](std::int32_t id) {
+        return std::binary_search(plan.kept.begin(), plan.kept.end(), id);
+    };
+    for (const std::int32_t id : plan.locked) {
+        if (!keeps(id)) {
+            throw malformed(
+                source, fmt::format("expert {} of layer {} is locked but not kept.", id, index));
+        }
+    }
+    for (const std::int32_t id : plan.forced_out) {
+        if (keeps(id)) {
+            throw malformed(
+                source, fmt::format("expert {} of layer {} is forced out but kept.", id, index));
+        }
+    }
+}
+
+void read_layers(const Json& json, std::string_view source, ExpertPlan& plan) {
+    const Json* layers = member(json, "layers");
+    if (layers == nullptr || !layers->is_array())
+        throw malformed(source, "\"layers\" must be a list.");
+    std::int64_t position = 0;
+    for (const Json& layer : *layers) {
+        if (!layer.is_object() || member(layer, "kept") == nullptr) {
+            throw malformed(source,
+                            fmt::format("entry {} of \"layers\" has no \"kept\".", position));
+        }
+        const std::int64_t index = layer_index(layer, position++, source);
+        const LayerPlan entry{ids(layer, "kept", index, source),
+                              ids(layer, "locked", index, source),
+                              ids(layer, "forced_out", index, source)};
+        check_agreement(entry, index, source);
+        if (!plan.layers.emplace(index, entry).second) {
+            throw malformed(source, fmt::format("layer {} stands there twice.", index));
+        }
+    }
+}
+
+}  // namespace
+
+Json to_json(const ExpertPlan& plan) {
+    Json layers = Json::array();
+    for (const auto& [index, layer] : plan.layers) {
+        layers.push_back({{"layer", index},
+                          {"kept", layer.kept},
+                          {"locked", layer.locked},
+                          {"forced_out", layer.forced_out}});
+    }
+    return {{"version", kVersion},           {"model_hash", plan.model_hash},
+            {"stats_hash", plan.stats_hash}, {"criterion", plan.criterion},
+            {"layers", std::move(layers)},   {"reasons", plan.reasons},
+            {"accept", plan.accept}};
+}
+
+ExpertPlan expert_plan_from_json(const Json& json, std::string_view source) {
+    if (!json.is_object()) throw malformed(source, "an expert plan is a JSON object.");
+    const Json* version = member(json, "version");
+    if (version == nullptr || *version != kVersion) {
+        throw malformed(source, fmt::format("the version of the plan must be {}.", kVersion));
+    }
+    ExpertPlan plan;
+    plan.model_hash = text_or_empty(json, "model_hash", source);
+    plan.stats_hash = text_or_empty(json, "stats_hash", source);
+    plan.criterion = text_or_empty(json, "criterion", source);
+    read_layers(json, source, plan);
+    if (const Json* reasons = member(json, "reasons"); reasons != nullptr && !reasons->is_null()) {
+        plan.reasons = *reasons;
+    }
+    if (const Json* accept = member(json, "accept"); accept != nullptr && !accept->is_null()) {
+        try {
+            plan.accept = accept->get<std::vector<std::string>>();
+        } catch (const Json::exception&) {
+            throw malformed(source, "\"accept\" must be a list of texts.");
+        }
+    }
+    return plan;
+}
+
+void save_expert_plan(const ExpertPlan& plan, const std::filesystem::path& path) {
+    write_json_file(path, to_json(plan));
+}
+
+ExpertPlan load_expert_plan(const std::filesystem::path& path) {
+    return expert_plan_from_json(read_json_file(path), path.string());
+}
+
+}  // namespace espalier

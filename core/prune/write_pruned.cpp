@@ -1,0 +1,152 @@
+#include "prune/write_pruned.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/size_text.h"
+#include "formats/gguf_writer.h"
+#include "formats/hub_folder.h"
+#include "prune/cut_config.h"
+#include "prune/cut_tensors.h"
+#include "routing/provenance.h"
+
+namespace espalier {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kChunkBytes = std::size_t{8} << 20;
+/// Config, tokenizer and headers beside the tensors.
+constexpr std::uint64_t kRoomBeside = std::uint64_t{64} << 20;
+
+void require_free_name(const fs::path& out) {
+    std::error_code ignored;
+    if (!fs::exists(out, ignored)) return;
+    throw Error(ErrorCode::FileExists, fmt::format("{} exists already.", out.string()),
+                "Choose another name or delete it first.");
+}
+
+void require_room(const fs::path& out, std::uint64_t bytes) {
+    std::error_code error;
+    fs::path folder = fs::absolute(out).parent_path();
+    while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
+    const fs::space_info space = fs::space(folder, error);
+    if (error || space.available >= bytes + kRoomBeside)
+        return;  // an unknown size fails when writing
+    throw Error(ErrorCode::DiskFull,
+                fmt::format("The pruned model needs {}, {} are free in {}.", size_text(bytes),
+                            size_text(space.available), folder.string()),
+                "Free some space or write to another disk.");
+}
+
+std::int64_t kept_count(const ExpertPlan& plan, const MoeConfig& config) {
+    for (const std::int64_t layer : config.moe_layers()) {
+        const auto found = plan.layers.find(layer);
+        if (found != plan.layers.end()) return static_cast<std::int64_t>(found->second.kept.size());
+    }
+    return config.router.num_experts;
+}
+
+/// Ids of the base model for what is kept, through the map of a model that was cut before.
+Provenance cut_provenance(const PruneWrite& request) {
+    Provenance provenance = provenance_of(request.model);
+    for (const auto& [layer, plan] : request.plan.layers) {
+        auto& row = provenance.expert_map[static_cast<std::size_t>(layer)];
+        std::vector<std::int32_t> kept;
+        for (const std::int32_t expert : plan.kept)
+            kept.push_back(row[static_cast<std::size_t>(expert)]);
+        row = std::move(kept);
+    }
+    if (!request.lineage.is_null()) provenance.lineage.push_back(request.lineage);
+    return provenance;
+}
+
+std::vector<TensorSpec> specs_of(const CutModel& cut) {
+    std::vector<TensorSpec> specs;
+    specs.reserve(cut.tensors.size());
+    for (const CutTensor& tensor : cut.tensors) specs.push_back(tensor.spec);
+    return specs;
+}
+
+/// Streams all pieces into `write(name, bytes)` and gives the pages of each tensor back when it is
+/// done.
+template <typename Write, typename Release>
+void stream(const PruneWrite& request, const CutModel& cut, Write write, Release release) {
+    std::uint64_t done = 0;
+    for (const CutTensor& tensor : cut.tensors) {
+        for (const auto piece : tensor.pieces) {
+            for (std::size_t at = 0; at < piece.size(); at += kChunkBytes) {
+                throw_if_stopped(request.stop);
+                const auto chunk = piece.subspan(at, std::min(kChunkBytes, piece.size() - at));
+                write(tensor.spec.name, chunk);
+                done += chunk.size();
+                if (request.progress) request.progress(done, cut.bytes_after);
+            }
+        }
+        release(tensor.source);
+    }
+}
+
+void write_hub(const PruneWrite& request, const HubFolder& source, const CutModel& cut,
+               std::int64_t kept) {
+    const Json config =
+        cut_config(source.config(), request.model.config().router.num_experts, kept);
+    const Json provenance = to_json(cut_provenance(request));
+    HubFolderWriter writer(request.out, specs_of(cut));
+    stream(
+        request, cut,
+        [&writer](const std::string& name, std::span<const std::byte> bytes) {
+            writer.write(name, bytes);
+        },
+        [&source](const TensorView& view) { source.release(view); });
+    writer.write_json("config.json", config);
+    writer.write_json(kProvenanceFile, provenance);
+    for (const fs::path& file : source.companion_files()) {
+        throw_if_stopped(request.stop);
+        writer.copy_file(file);
+    }
+    writer.commit();
+}
+
+void write_gguf_file(const PruneWrite& request, const GgufFile& source, const CutModel& cut,
+                     std::int64_t kept) {
+    GgufMetadata metadata = cut_metadata(source.metadata(), kept);
+    add_gguf_provenance(metadata, cut_provenance(request));
+    GgufWriter writer(request.out, metadata, specs_of(cut));
+    stream(
+        request, cut,
+        [&writer](const std::string& name, std::span<const std::byte> bytes) {
+            writer.write(name, bytes);
+        },
+        [&source](const TensorView& view) { source.file().release(view.bytes); });
+    writer.commit();
+}
+
+}  // namespace
+
+PruneReport write_pruned(const PruneWrite& request) {
+    const MoeConfig& config = request.model.config();
+    require_writable(request.plan, config);
+    const CutModel cut = cut_tensors(request.model, request.plan);
+    require_free_name(request.out);
+    require_room(request.out, cut.bytes_after);
+    const std::int64_t kept = kept_count(request.plan, config);
+    log("prune").info("keeping {} of {} experts in {} layers, {} of {}", kept,
+                      config.router.num_experts, config.moe_layers().size(),
+                      size_text(cut.bytes_after), size_text(cut.bytes_before));
+    if (const HubFolder* folder = request.model.hub_folder()) {
+        write_hub(request, *folder, cut, kept);
+    } else if (const GgufFile* file = request.model.gguf_file()) {
+        write_gguf_file(request, *file, cut, kept);
+    } else {
+        throw Error(ErrorCode::FileUnsupported,
+                    fmt::format("{} is neither a hub folder nor a GGUF file.",
+                                request.model.path().string()),
+                    "Convert the model to one of these first.");
+    }
+    return {cut.bytes_before, cut.bytes_after, config.router.num_experts, kept, cut.dropped};
+}
+
+}  // namespace espalier

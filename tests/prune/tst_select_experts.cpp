@@ -1,0 +1,322 @@
+#include <QTest>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "prune/select_experts.h"
+#include "prune/tiny_stats.h"
+#include "prune/write_pruned.h"
+#include "routing/golden_example.h"
+
+using namespace espalier;
+
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+SelectOptions keeping(std::int64_t experts, const std::string& criterion = "reap") {
+    SelectOptions options;
+    options.criterion = criterion;
+    options.keep.experts = experts;
+    options.protects_super_experts = false;
+    return options;
+}
+
+std::vector<std::string> warnings(const ExpertPlan& plan) {
+    std::vector<std::string> codes;
+    for (const Json& warning : plan.reasons.at("warnings")) codes.push_back(warning.at("code"));
+    return codes;
+}
+
+bool warns(const ExpertPlan& plan, const std::string& code) {
+    const auto codes = warnings(plan);
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+}  // namespace
+
+class TestSelectExperts : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void keep_target_reads_shares_and_counts() {
+        QCOMPARE(KeepTarget::parse("0.5").kept_of(32), std::int64_t{16});
+        QCOMPARE(KeepTarget::parse("16").kept_of(32), std::int64_t{16});
+        QCOMPARE(KeepTarget::parse("1.0").kept_of(32), std::int64_t{32});
+        QCOMPARE(KeepTarget::parse("1").kept_of(32), std::int64_t{1});
+        QCOMPARE(KeepTarget::parse(".75").kept_of(8), std::int64_t{6});
+        // floor(N (1 - r) + 1e-9) experts go: of 10 with 0.75 two, not three.
+        QCOMPARE(KeepTarget::parse("0.75").kept_of(10), std::int64_t{8});
+        QCOMPARE(KeepTarget::parse("0.9").kept_of(10),
+                 std::int64_t{9});  // 10 * (1 - 0.9) < 1 in floating point
+    }
+
+    void keep_target_refuses_what_means_nothing_data() {
+        QTest::addColumn<QString>("text");
+        for (const char* text :
+             {"", "0", "-1", "0.0", "1.5", "50%", "half", "0.5x", "1e3", "nan", ".", "-0.5"}) {
+            QTest::newRow(*text == '\0' ? "empty" : text) << text;
+        }
+    }
+    void keep_target_refuses_what_means_nothing() {
+        QFETCH(QString, text);
+        QVERIFY_THROWS_EXCEPTION(Error, KeepTarget::parse(text.toStdString()));
+    }
+
+    void more_than_there_are_cannot_be_kept() {
+        QVERIFY_THROWS_EXCEPTION(Error, KeepTarget::parse("33").kept_of(32));
+        QVERIFY_THROWS_EXCEPTION(Error, KeepTarget().kept_of(32));
+    }
+
+    void golden_example_separates_the_criteria() {
+        const ExpertStats stats = tiny::stats({golden_example::layer()}, 2);
+        const MoeConfig config = tiny::config(1, 4, 2);
+        QCOMPARE(select_experts(stats, config, keeping(3, "reap")).layers.at(0).kept,
+                 (Ids{0, 1, 2}));
+        QCOMPARE(select_experts(stats, config, keeping(3, "ean_mean")).layers.at(0).kept,
+                 (Ids{1, 2, 3}));
+    }
+
+    void plan_says_where_it_comes_from() {
+        SelectOptions options = keeping(3);
+        options.accept = {"low_task_mass"};
+        const ExpertPlan plan = select_experts(tiny::stats({golden_example::layer()}, 2),
+                                               tiny::config(1, 4, 2), options);
+        QCOMPARE(plan.model_hash, std::string("model"));
+        QCOMPARE(plan.stats_hash, std::string("stats"));
+        QCOMPARE(plan.criterion, std::string("reap"));
+        QCOMPARE(plan.accept, options.accept);
+        const Json& layer = plan.reasons.at("layers").at(0);
+        QVERIFY(std::abs(layer.at("cut_score").get<double>() - 2.689414) < 1e-6);
+        QVERIFY(std::abs(layer.at("gate_mass_lost").get<double>() - 0.268941 / 3) < 1e-6);
+    }
+
+    void keeping_all_removes_none() {
+        const ExpertPlan plan = select_experts(tiny::stats({golden_example::layer()}, 2),
+                                               tiny::config(1, 4, 2), keeping(4));
+        QCOMPARE(plan.layers.at(0).kept, (Ids{0, 1, 2, 3}));
+        QCOMPARE(plan.reasons.at("task_mass").at("").get<double>(), 1.0);
+    }
+
+    void ties_go_to_the_higher_count_then_to_the_lower_id() {
+        const auto layer = tiny::layer({5, 9, 9, 5}, {1, 1, 1, 1});
+        const auto plan = select_experts(tiny::stats({layer}), tiny::config(1, 4, 1), keeping(3));
+        QCOMPARE(plan.layers.at(0).kept, (Ids{0, 1, 2}));
+    }
+
+    void never_activated_experts_go_first_and_are_listed() {
+        const auto layer = tiny::layer({5, 0, 9, 0, 1, 3}, {1, 0, 2, 0, 0.01, 3});
+        const auto plan = select_experts(tiny::stats({layer}), tiny::config(1, 6, 1), keeping(4));
+        QCOMPARE(plan.layers.at(0).kept, (Ids{0, 2, 4, 5}));
+        QCOMPARE(plan.reasons.at("layers").at(0).at("never_activated").dump(),
+                 std::string("[1,3]"));
+        QVERIFY(warns(plan, "dead_experts"));
+    }
+
+    void permuting_experts_permutes_the_choice() {
+        const std::vector<std::int64_t> count{5, 2, 9, 4, 1, 3};
+        const std::vector<double> reap{1, 4, 2, 7, 0.5, 3};
+        const std::vector<std::size_t> order{3, 5, 0, 1, 4, 2};
+        std::vector<std::int64_t> moved_count;
+        std::vector<double> moved_reap;
+        for (const std::size_t from : order) {
+            moved_count.push_back(count[from]);
+            moved_reap.push_back(reap[from]);
+        }
+        const MoeConfig config = tiny::config(1, 6, 1);
+        const auto kept =
+            select_experts(tiny::stats({tiny::layer(count, reap)}), config, keeping(3))
+                .layers.at(0)
+                .kept;
+        const auto moved =
+            select_experts(tiny::stats({tiny::layer(moved_count, moved_reap)}), config, keeping(3))
+                .layers.at(0)
+                .kept;
+        Ids translated;
+        for (const auto id : moved) {
+            translated.push_back(static_cast<std::int32_t>(order[static_cast<std::size_t>(id)]));
+        }
+        std::sort(translated.begin(), translated.end());
+        QCOMPARE(translated, kept);
+    }
+
+    void layer_without_tokens_is_refused() {
+        const auto empty = tiny::layer({0, 0, 0, 0}, {0, 0, 0, 0});
+        const auto stats = tiny::stats({golden_example::layer(), empty});
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, tiny::config(2, 4, 1), keeping(2)));
+    }
+
+    void layer_without_statistics_is_refused() {
+        const auto stats = tiny::stats({golden_example::layer()});
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, tiny::config(2, 4, 1), keeping(2)));
+    }
+
+    void fewer_than_each_token_needs_are_refused() {
+        const auto stats = tiny::stats({golden_example::layer()}, 2);
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, tiny::config(1, 4, 2), keeping(1)));
+    }
+
+    void statistics_of_another_model_are_refused() {
+        const auto stats = tiny::stats({golden_example::layer()}, 2);
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, tiny::config(1, 8, 2), keeping(4)));
+        MoeConfig dense = tiny::config(1, 4, 2);
+        dense.layers[0].feed_forward = FeedForwardKind::Dense;
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, dense, keeping(4)));
+    }
+
+    void score_that_is_no_number_is_refused() {
+        auto layer = golden_example::layer();
+        layer.gated_norm_sum[1] = std::numeric_limits<double>::quiet_NaN();
+        try {
+            select_experts(tiny::stats({layer}, 2), tiny::config(1, 4, 2), keeping(3));
+            QFAIL("accepted");
+        } catch (const Error& error) {
+            QCOMPARE(error.code(), ErrorCode::NumberInvalid);
+        }
+    }
+
+    void super_expert_stays_whatever_its_score() {
+        auto first = tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1});
+        first.max_abs = {1, 1, 1, 80};
+        auto last = tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1});
+        last.max_abs = {1, 1, 1, 90};  // outside the first 75 % of two layers
+        const auto stats = tiny::stats({first, last});
+        QCOMPARE(super_experts(stats).size(),
+                 std::size_t{0});  // 80 is below the 99.5th percentile of eight
+
+        std::vector<LayerStats> many(8, tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1}));
+        many[2].max_abs = {1, 1, 1, 80};
+        many[7].max_abs = {1, 1, 1, 70};
+        const auto wide = tiny::stats(many);
+        const std::vector<std::pair<std::int64_t, std::int32_t>> expected{{2, 3}};
+        QCOMPARE(super_experts(wide), expected);
+        SelectOptions options = keeping(2);
+        options.protects_super_experts = true;
+        const auto plan = select_experts(wide, tiny::config(8, 4, 1), options);
+        QCOMPARE(plan.layers.at(2).kept, (Ids{0, 3}));
+        QCOMPARE(plan.layers.at(1).kept, (Ids{0, 1}));
+        QCOMPARE(plan.reasons.at("layers").at(2).at("super_experts").dump(), std::string("[3]"));
+    }
+
+    void wishes_of_the_user_come_first() {
+        SelectOptions options = keeping(2);
+        options.wishes[0] = {{}, {3}, {0}};
+        const auto stats = tiny::stats({tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1})});
+        const auto plan = select_experts(stats, tiny::config(1, 4, 1), options);
+        QCOMPARE(plan.layers.at(0).kept, (Ids{1, 3}));
+        QCOMPARE(plan.layers.at(0).locked, (Ids{3}));
+        QCOMPARE(plan.layers.at(0).forced_out, (Ids{0}));
+    }
+
+    void wishes_that_cannot_be_met_are_refused() {
+        const auto stats = tiny::stats({tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1})});
+        const MoeConfig config = tiny::config(1, 4, 1);
+        const auto with = [](const LayerPlan& wish, std::int64_t layer = 0) {
+            SelectOptions options = keeping(2);
+            options.wishes[layer] = wish;
+            return options;
+        };
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, with({{}, {0, 1, 2}, {}})));
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, with({{}, {}, {0, 1, 2}})));
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, with({{}, {1}, {1}})));
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, with({{}, {4}, {}})));
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, with({{}, {1}, {}}, 5)));
+    }
+
+    void champions_of_each_task_stay() {
+        // By all data expert 3 is the worst, but "prose" needs it most.
+        auto layer = tiny::layer({50, 40, 30, 4}, {4, 3, 2, 1});
+        layer.task_tokens = {100, 24};
+        layer.task_count = {45, 38, 30, 0, 5, 2, 0, 4};
+        layer.task_gate_sum.assign(8, 1.0);
+        layer.task_gated_norm_sum = {180, 114, 60, 0, 1, 1, 0, 4};
+        auto stats = tiny::stats({layer});
+        stats.tasks = {"python", "prose"};
+        SelectOptions options = keeping(2);
+        options.champion_share = 0.25;
+        const auto plan = select_experts(stats, tiny::config(1, 4, 1), options);
+        QCOMPARE(plan.layers.at(0).kept, (Ids{0, 3}));
+        options.champion_share = 0;
+        QCOMPARE(select_experts(stats, tiny::config(1, 4, 1), options).layers.at(0).kept,
+                 (Ids{0, 1}));
+    }
+
+    void low_task_mass_warns_and_must_be_accepted_before_writing() {
+        auto layer = tiny::layer({50, 40, 30, 20}, {4, 3, 2, 1});
+        layer.task_tokens = {100, 40};
+        layer.task_count = {45, 38, 10, 0, 5, 2, 20, 20};
+        layer.task_gate_sum.assign(8, 1.0);
+        layer.task_gated_norm_sum = {180, 114, 20, 0, 20, 6, 40, 20};
+        auto stats = tiny::stats({layer});
+        stats.tasks = {"python", "prose"};
+        const MoeConfig config = tiny::config(1, 4, 1);
+        SelectOptions options = keeping(2);
+        options.champion_share = 0;
+        ExpertPlan plan = select_experts(stats, config, options);
+        QVERIFY(std::abs(plan.reasons.at("task_mass").at("prose").get<double>() - 26.0 / 86.0) <
+                1e-12);
+        QVERIFY(warns(plan, "low_task_mass"));
+        QVERIFY_THROWS_EXCEPTION(Error, require_writable(plan, config));
+        plan.accept = {"low_task_mass"};
+        require_writable(plan, config);
+    }
+
+    void different_counts_cannot_be_written() {
+        ExpertPlan plan;
+        plan.layers[0].kept = {0, 1};
+        plan.layers[1].kept = {0, 1, 2};
+        QVERIFY_THROWS_EXCEPTION(Error, require_writable(plan, tiny::config(2, 4, 1)));
+        plan.layers[1].kept = {0, 3};
+        require_writable(plan, tiny::config(2, 4, 1));
+        QVERIFY_THROWS_EXCEPTION(
+            Error, require_writable(plan, tiny::config(3, 4, 1)));  // layer 2 is whole
+    }
+
+    void deep_cuts_of_few_experts_warn() {
+        const auto stats = tiny::stats({tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1})});
+        QVERIFY(warns(select_experts(stats, tiny::config(1, 4, 1), keeping(2)), "deep_cut"));
+        QVERIFY(!warns(select_experts(stats, tiny::config(1, 4, 1), keeping(3)), "deep_cut"));
+    }
+
+    void scores_within_their_error_of_the_cut_warn() {
+        auto layer = tiny::layer({5, 5, 5, 5}, {4, 3, 2.9, 1});
+        QVERIFY(!warns(select_experts(tiny::stats({layer}), tiny::config(1, 4, 1), keeping(2)),
+                       "uncertain_cut"));
+        for (double& square : layer.gated_norm_sq_sum) square += 5;  // variance 1, error 0.45
+        QVERIFY(warns(select_experts(tiny::stats({layer}), tiny::config(1, 4, 1), keeping(2)),
+                      "uncertain_cut"));
+    }
+
+    void choice_that_half_of_the_data_would_not_make_warns() {
+        auto layer = tiny::layer({8, 8, 8, 8}, {4, 3, 2, 1});
+        layer.half_count = {4, 4, 4, 4, 4, 4, 4, 4};
+        layer.half_gated_norm_sum = {16, 12, 8, 4, 16, 12, 8, 4};
+        const auto keep = keeping(2);
+        QVERIFY(!warns(select_experts(tiny::stats({layer}), tiny::config(1, 4, 1), keep),
+                       "unstable_choice"));
+        layer.half_gated_norm_sum = {4, 8, 12, 16, 28, 16, 4, 0};
+        QVERIFY(warns(select_experts(tiny::stats({layer}), tiny::config(1, 4, 1), keep),
+                      "unstable_choice"));
+    }
+
+    void random_control_depends_on_the_seed_and_protects_nobody() {
+        std::vector<LayerStats> many(
+            8, tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
+        many[2].max_abs = {1, 1, 1, 1, 1, 1, 1, 80};
+        const auto stats = tiny::stats(many);
+        SelectOptions options = keeping(4, "random");
+        options.protects_super_experts = true;
+        options.seed = 1;
+        const auto first = select_experts(stats, tiny::config(8, 8, 1), options);
+        QVERIFY(first == select_experts(stats, tiny::config(8, 8, 1), options));
+        options.seed = 2;
+        QVERIFY(first.layers != select_experts(stats, tiny::config(8, 8, 1), options).layers);
+        QCOMPARE(first.reasons.at("layers").at(2).at("super_experts").size(), std::size_t{0});
+    }
+};
+
+QTEST_APPLESS_MAIN(TestSelectExperts)
+#include "tst_select_experts.moc"
