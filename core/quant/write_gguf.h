@@ -6,6 +6,8 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "formats/gguf_value.h"
@@ -16,11 +18,12 @@
 namespace espalier {
 
 struct QuantReport {
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;                             ///< of the whole file
     std::map<std::string, std::uint64_t> bytes_by_type;  ///< "Q4_K" -> bytes
     /// sqrt(sum w e^2 / sum w x^2) over all quantised tensors, w = importance or 1.
     double weighted_rel_rmse = 0;
-    std::vector<std::string> fallbacks;  ///< "blk.0.ffn_down_exps.weight: Q6_K -> Q8_0 (rows of 96)"
+    std::vector<std::string>
+        fallbacks;  ///< "blk.0.ffn_down_exps.weight: Q6_K -> Q8_0 (rows of 96)"
 };
 
 struct GgufWrite {
@@ -29,15 +32,24 @@ struct GgufWrite {
     const ExpertStats* importance = nullptr;  ///< with long vectors
     std::filesystem::path out;
     ThreadPool& pool;
-    std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes, std::string_view tensor)> progress;
+    std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes,
+                       std::string_view tensor)>
+        progress;
     std::stop_token stop;
+    std::string name;  ///< general.name; empty: the model's own
 };
 
-/// Writes one GGUF file that llama.cpp loads: metadata of the architecture, tokenizer, tensors streamed
-/// one at a time. Bytes do not depend on the number of threads.
+/// Writes one GGUF file that llama.cpp loads: metadata of the architecture, tokenizer, tensors
+/// streamed a few rows at a time. Blocks that have their type already are copied. Bytes do not
+/// depend on the number of threads. The file is opened again and compared before the call returns.
+/// @throws Error NumberInvalid for NaN or infinity in a tensor, GgufInexpressible, UsageInvalid for
+/// statistics of another model, VerifyFailed, and those of the E-DISK family; Cancelled within 200
+/// ms
 QuantReport write_gguf(const GgufWrite& request);
 
 /// The metadata alone (architecture and tokenizer keys), as the file will have it.
-GgufMetadata gguf_metadata(const ModelSource& model, const QuantPlan& plan);
+/// @param name general.name; empty: the model's own
+GgufMetadata gguf_metadata(const ModelSource& model, const QuantPlan& plan,
+                           std::string_view name = {});
 
 }  // namespace espalier
