@@ -1,0 +1,89 @@
+#include "infer/activations.h"
+
+#include <algorithm>
+
+#include "base/cancel.h"
+#include "kernels/matmul_float.h"
+#include "kernels/matmul_integer.h"
+#include "kernels/vector_ops.h"
+
+namespace espalier {
+namespace {
+
+/// Multiplications worth handing to another thread: some ten microseconds.
+constexpr std::size_t kPieceProducts = std::size_t{1} << 17;
+/// A piece has whole tiles of the kernels.
+constexpr std::size_t kPieceRows = 16;
+
+std::size_t rows_per_piece(std::size_t columns, std::size_t num_vectors) {
+    const std::size_t rows = kPieceProducts / std::max<std::size_t>(columns * num_vectors, 1);
+    return std::max(kPieceRows, rows / kPieceRows * kPieceRows);
+}
+
+}  // namespace
+
+void Activations::assign(const Compute& compute, std::span<const float> values,
+                         std::size_t columns) {
+    values_ = values;
+    columns_ = columns;
+    num_rows_ = values.size() / columns;
+    has_integers_ =
+        compute.arithmetic == Arithmetic::Integer16 && columns % kernels::kIntegerGroup == 0;
+    if (has_integers_) quantise(compute);
+}
+
+void Activations::quantise(const Compute& compute) {
+    const std::size_t num_groups = columns_ / kernels::kIntegerGroup;
+    const std::size_t num_blocks = (columns_ + kernels::kIntegerBlock - 1) / kernels::kIntegerBlock;
+    const auto integers = integers_.take(num_rows_ * columns_);
+    const auto scales = scales_.take(num_rows_ * num_blocks);
+    const auto sums = sums_.take(num_rows_ * num_groups);
+    compute.pool.parallel_for(num_rows_, 16, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t row = begin; row < end; ++row) {
+            kernels::quantise_row(values_.subspan(row * columns_, columns_),
+                                  integers.subspan(row * columns_, columns_),
+                                  scales.subspan(row * num_blocks, num_blocks),
+                                  sums.subspan(row * num_groups, num_groups));
+        }
+    });
+}
+
+void Activations::multiply(const kernels::MatrixView& weights, kernels::RowRange rows,
+                           std::span<const std::int32_t> picked, kernels::ProductsView out) const {
+    const std::size_t count = picked.empty() ? num_rows_ : picked.size();
+    if (has_integers_ && kernels::has_matmul_integer(weights.dtype)) {
+        const std::size_t num_groups = columns_ / kernels::kIntegerGroup;
+        const std::size_t num_blocks =
+            (columns_ + kernels::kIntegerBlock - 1) / kernels::kIntegerBlock;
+        kernels::matmul_integer(weights, rows,
+                                {.values = integers_.first(num_rows_ * columns_),
+                                 .scales = scales_.first(num_rows_ * num_blocks),
+                                 .sums = sums_.first(num_rows_ * num_groups),
+                                 .count = count,
+                                 .columns = columns_,
+                                 .picked = picked},
+                                out);
+        return;
+    }
+    kernels::matmul_float(weights, rows,
+                          {.values = values_, .count = count, .stride = columns_, .picked = picked},
+                          out);
+}
+
+void linear(const Compute& compute, const kernels::MatrixView& weights, const Activations& x,
+            std::span<float> out) {
+    const std::size_t piece = rows_per_piece(weights.columns, x.num_rows());
+    compute.pool.parallel_for(weights.rows, piece, [&](std::size_t begin, std::size_t end) {
+        throw_if_stopped(compute.stop);
+        x.multiply(weights, {begin, end}, {}, {.values = out, .stride = weights.rows});
+    });
+}
+
+void add_bias(std::span<const float> bias, std::span<float> rows) {
+    if (bias.empty()) return;
+    for (std::size_t i = 0; i < rows.size(); i += bias.size()) {
+        kernels::add(bias, rows.subspan(i, bias.size()));
+    }
+}
+
+}  // namespace espalier

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "infer/activations.h"
+#include "infer/compute.h"
+#include "infer/router.h"
+#include "infer/scratch.h"
+#include "infer/weights.h"
+
+namespace espalier {
+
+/// The feed-forward block of a layer, routed or dense. Tokens are grouped by expert, so that a
+/// batch reads each expert's weights once. Keeps scratch memory; one object serves all layers.
+class FeedForward {
+public:
+    /// Sum over each token's experts of weight * expert(x), experts ascending. out: [tokens,
+    /// hidden].
+    void forward_routed(const Compute& compute, const LayerWeights& weights, const Activations& x,
+                        const Routing& routing, std::span<float> out);
+    /// The layer's single MLP for every token. out: [tokens, hidden].
+    void forward_dense(const Compute& compute, const LayerWeights& weights, const Activations& x,
+                       std::span<float> out);
+
+private:
+    /// Tokens of one expert: slots [first_slot, last_slot).
+    struct Group {
+        const GatedMlpWeights* expert = nullptr;
+        std::size_t first_slot = 0;
+        std::size_t last_slot = 0;
+    };
+    /// A piece of one product: some weight rows of one group.
+    struct Piece {
+        const Group* group = nullptr;
+        std::size_t first_row = 0;
+        std::size_t last_row = 0;
+    };
+
+    void group_by_expert(const LayerWeights& weights, const Routing& routing);
+    void cut_into_pieces(std::size_t num_rows);
+    void gate_and_up(const Compute& compute, const Activations& x, std::size_t width);
+    void down(const Compute& compute, std::size_t width, std::span<float> slots_out);
+    void combine(const Compute& compute, const Routing& routing, std::span<float> out);
+
+    std::vector<Group> groups_;
+    std::vector<Piece> pieces_;
+    std::vector<std::int32_t> slot_token_;  ///< row of x that a slot works on
+    std::vector<std::int32_t> token_slot_;  ///< [tokens, top_k], as Routing::selected
+    std::vector<std::int32_t> slot_rows_;   ///< 0, 1, …: slots as rows of inner_
+    std::size_t num_tokens_ = 0;
+    Scratch<float> gate_;      ///< [slots, width]
+    Scratch<float> up_;        ///< [slots, width]
+    Scratch<float> slot_out_;  ///< [slots, hidden]
+    Activations inner_;
+};
+
+}  // namespace espalier

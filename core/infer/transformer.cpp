@@ -1,0 +1,163 @@
+#include "infer/transformer.h"
+
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "kernels/decode.h"
+#include "kernels/vector_ops.h"
+
+namespace espalier {
+namespace {
+
+constexpr std::size_t kNormTokens = 16;
+
+/// Rotary tables, head groups and pairs only make sense if the counts divide.
+void check_shapes(const MoeConfig& config) {
+    const AttentionConfig& attention = config.attention;
+    const RopeConfig& rope = attention.rope;
+    const bool heads_fit = attention.num_kv_heads > 0 && attention.head_dim > 0 &&
+                           attention.num_heads % attention.num_kv_heads == 0;
+    const bool rope_fits = rope.rotated_dims >= 0 && rope.rotated_dims % 2 == 0 &&
+                           rope.rotated_dims <= attention.head_dim;
+    if (heads_fit && rope_fits) return;
+    throw Error(
+        ErrorCode::ArchConfig,
+        fmt::format("{} heads over {} key/value heads of {} with {} rotated dimensions cannot be "
+                    "computed.",
+                    attention.num_heads, attention.num_kv_heads, attention.head_dim,
+                    rope.rotated_dims),
+        "Check num_attention_heads, num_key_value_heads and head_dim in config.json.");
+}
+
+std::vector<LayerWeights> load_layers(const ModelSource& source) {
+    check_shapes(source.config());
+    std::vector<LayerWeights> layers;
+    for (std::int32_t i = 0; i < source.config().num_layers(); ++i) {
+        layers.push_back(load_layer_weights(source, i));
+    }
+    return layers;
+}
+
+void tell(ForwardObserver* observer, Activation what, std::size_t index,
+          std::span<const float> rows) {
+    if (observer != nullptr) {
+        observer->on_activation(what, static_cast<std::int64_t>(index), rows);
+    }
+}
+
+}  // namespace
+
+Transformer::Transformer(const ModelSource& source)
+    : source_(source),
+      layers_(load_layers(source)),
+      embedding_(source, {TensorRole::TokenEmbedding}),
+      output_norm_(load_vector(source, {TensorRole::OutputNorm})),
+      rope_(source.config().attention.rope),
+      attention_(source.config()) {
+    if (source.has({TensorRole::Output})) output_ = WeightMatrix(source, {TensorRole::Output});
+}
+
+void Transformer::set_mask(ExpertMask mask) {
+    validate_mask(config(), mask);
+    mask_ = std::move(mask);
+}
+
+void Transformer::embed(std::span<const std::int32_t> tokens, std::span<float> out) const {
+    const kernels::MatrixView& table = embedding_.view();
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+        const std::int32_t id = tokens[t];
+        if (id < 0 || static_cast<std::size_t>(id) >= table.rows) {
+            throw Error(
+                ErrorCode::DataLine,
+                fmt::format("Token {} of the input has id {}, the vocabulary has ids 0 to {}.", t,
+                            id, table.rows - 1),
+                "Tokenise the text with this model's own tokenizer.");
+        }
+        kernels::decode(table.dtype, {table.row(static_cast<std::size_t>(id)), table.row_stride},
+                        out.subspan(t * table.columns, table.columns));
+    }
+}
+
+void Transformer::normalise(const Compute& compute, std::span<const float> x,
+                            std::span<const float> weight, std::span<float> out) const {
+    const std::size_t width = weight.size();
+    const auto eps = static_cast<float>(config().rms_norm_eps);
+    compute.pool.parallel_for(x.size() / width, kNormTokens,
+                              [&](std::size_t begin, std::size_t end) {
+                                  for (std::size_t t = begin; t < end; ++t) {
+                                      kernels::rms_norm(x.subspan(t * width, width), weight, eps,
+                                                        out.subspan(t * width, width));
+                                  }
+                              });
+}
+
+void Transformer::run_layer(const Compute& compute, std::size_t layer, std::span<float> hidden,
+                            LayerCache& cache, std::int64_t position, ForwardObserver* observer) {
+    throw_if_stopped(compute.stop);
+    const LayerWeights& weights = layers_.at(layer);
+    const auto width = static_cast<std::size_t>(config().hidden_size);
+    const std::size_t num_tokens = hidden.size() / width;
+    const auto normalised = normalised_.take(hidden.size());
+    const auto step_out = step_out_.take(hidden.size());
+    tell(observer, Activation::HiddenStates, layer, hidden);
+
+    rope_.prepare(position, num_tokens);
+    normalise(compute, hidden, weights.attention_norm, normalised);
+    rows_.assign(compute, normalised, width);
+    attention_.forward(compute,
+                       {.weights = weights.attention,
+                        .x = rows_,
+                        .rope = rope_,
+                        .cache = cache,
+                        .position = position,
+                        .sliding_window = config().layers[layer].sliding_window},
+                       step_out);
+    tell(observer, Activation::AttentionOutput, layer, step_out);
+    kernels::add(step_out, hidden);
+
+    normalise(compute, hidden, weights.feed_forward_norm, normalised);
+    rows_.assign(compute, normalised, width);
+    run_feed_forward(compute, layer, step_out, observer);
+    tell(observer, Activation::FeedForwardOutput, layer, step_out);
+    kernels::add(step_out, hidden);
+}
+
+void Transformer::run_feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
+                                   ForwardObserver* observer) {
+    const LayerWeights& weights = layers_[layer];
+    if (config().layers[layer].feed_forward == FeedForwardKind::Dense) {
+        feed_forward_.forward_dense(compute, weights, rows_, out);
+        return;
+    }
+    const RouterConfig& router = config().router;
+    const auto logits =
+        router_logits_.take(rows_.num_rows() * static_cast<std::size_t>(router.num_experts));
+    linear({compute.pool, Arithmetic::Float32, compute.stop}, weights.router.view(), rows_, logits);
+    apply_mask(mask_, static_cast<std::int64_t>(layer), router.num_experts, logits);
+    route(router, logits, routing_);
+    if (observer != nullptr) {
+        observer->on_routing(static_cast<std::int64_t>(layer), {.num_experts = router.num_experts,
+                                                                .top_k = router.top_k,
+                                                                .logits = logits,
+                                                                .selected = routing_.selected,
+                                                                .weights = routing_.weights});
+    }
+    feed_forward_.forward_routed(compute, weights, rows_, routing_, out);
+}
+
+void Transformer::run_head(const Compute& compute, std::span<const float> hidden,
+                           std::span<float> logits, ForwardObserver* observer) {
+    throw_if_stopped(compute.stop);
+    tell(observer, Activation::HiddenStates, layers_.size(), hidden);
+    const auto normalised = normalised_.take(hidden.size());
+    normalise(compute, hidden, output_norm_, normalised);
+    tell(observer, Activation::FinalNorm, 0, normalised);
+    rows_.assign(compute, normalised, output_norm_.size());
+    const WeightMatrix& output = output_.view().rows == 0 ? embedding_ : output_;
+    linear(compute, output.view(), rows_, logits);
+    tell(observer, Activation::Logits, 0, logits);
+}
+
+}  // namespace espalier
