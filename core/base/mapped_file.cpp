@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <functional>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,6 +72,13 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
                     "Copy it to a local disk.");
     }
     data_ = {static_cast<const std::byte*>(data), Unmap{size}};
+}
+
+bool MappedFile::contains(std::span<const std::byte> part) const noexcept {
+    const auto all = bytes();
+    const std::less<> before;  // of pointers that need not lie in one array
+    return !before(part.data(), all.data()) &&
+           !before(all.data() + all.size(), part.data() + part.size());
 }
 
 void MappedFile::release(std::span<const std::byte> part) const noexcept {

@@ -18,6 +18,8 @@ public:
     }
     const std::filesystem::path& path() const noexcept { return path_; }
 
+    /// True if `part` is a span of bytes().
+    bool contains(std::span<const std::byte> part) const noexcept;
     /// Gives the pages of `part`, a span of bytes(), back to the system; they are read again on
     /// use.
     void release(std::span<const std::byte> part) const noexcept;

@@ -177,7 +177,6 @@ GgufFile::GgufFile(const std::filesystem::path& path) : file_(path) {
         throw malformed_file(path,
                              fmt::format("{} is not a power of two as u32", kGgufAlignmentKey));
     }
-    check_count(cursor, num_tensors, kLeastTensor, "the tensor count");
     std::vector<TensorInfo> tensors;
     for (std::uint64_t i = 0; i < num_tensors; ++i) {
         tensors.push_back(read_tensor_info(cursor, i, num_tensors));

@@ -24,8 +24,9 @@ using GgufValue = std::variant<std::uint8_t, std::int8_t, std::uint16_t, std::in
 /// The keys of a GGUF file, in the order of the file.
 class GgufMetadata {
 public:
+    GgufMetadata() = default;
     /// @param source named in errors, e.g. a file name
-    explicit GgufMetadata(std::string source = "The GGUF file") : source_(std::move(source)) {}
+    explicit GgufMetadata(std::string source) : source_(std::move(source)) {}
 
     /// Null if absent.
     const GgufValue* find(std::string_view key) const noexcept;
@@ -60,7 +61,7 @@ public:
 private:
     const GgufValue& require(std::string_view key) const;
 
-    std::string source_;
+    std::string source_ = "The GGUF file";
     std::vector<std::pair<std::string, GgufValue>> entries_;
     std::map<std::string, std::size_t, std::less<>> index_;
 };

@@ -41,11 +41,16 @@ std::string header_bytes(const GgufMetadata& metadata, std::span<const TensorSpe
     std::string out(kGgufMagic);
     append_number(out, kGgufVersion);
     append_number<std::uint64_t>(out, specs.size());
-    append_number<std::uint64_t>(out, metadata.entries().size());
+    std::string keys;
+    std::uint64_t num_keys = 0;
     for (const auto& [key, value] : metadata.entries()) {
-        append_gguf_string(out, key);
-        append_gguf_value(out, value);
+        if (key.starts_with("split.")) continue;
+        append_gguf_string(keys, key);
+        append_gguf_value(keys, value);
+        ++num_keys;
     }
+    append_number(out, num_keys);
+    out += keys;
     std::uint64_t offset = 0;
     for (const auto& spec : specs) {
         append_tensor(out, spec, offset);

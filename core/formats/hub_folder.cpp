@@ -118,12 +118,7 @@ const TensorView* HubFolder::find(std::string_view name) const noexcept {
 
 void HubFolder::release(const TensorView& view) const noexcept {
     for (const auto& file : files_) {
-        const auto all = file->file().bytes();
-        if (!std::less<>()(view.bytes.data(), all.data()) &&
-            std::less<>()(view.bytes.data(), all.data() + all.size())) {
-            file->file().release(view.bytes);
-            return;
-        }
+        if (file->file().contains(view.bytes)) file->file().release(view.bytes);
     }
 }
 

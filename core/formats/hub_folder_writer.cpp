@@ -23,7 +23,7 @@ std::vector<std::vector<TensorSpec>> cut_into_shards(std::vector<TensorSpec> spe
     std::uint64_t filled = 0;
     for (auto& spec : specs) {
         const std::uint64_t bytes = tensor_bytes(spec.dtype, spec.shape).value_or(0);
-        if (!shards.back().empty() && filled + bytes > max_bytes) {
+        if (bytes > 0 && filled > 0 && filled + bytes > max_bytes) {
             shards.emplace_back();
             filled = 0;
         }

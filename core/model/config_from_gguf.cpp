@@ -28,10 +28,10 @@ double meant_decimal(double value) {
 
 class KeyReader {
 public:
-    KeyReader(const GgufFile& file, std::string architecture)
-        : file_(file), prefix_(std::move(architecture) + ".") {}
+    KeyReader(const GgufSet& files, std::string architecture)
+        : files_(files), prefix_(std::move(architecture) + ".") {}
 
-    const GgufFile& file() const noexcept { return file_; }
+    const GgufSet& files() const noexcept { return files_; }
 
     std::int64_t integer(std::string_view key) { return keys().integer(full(key)); }
     std::int64_t integer_or(std::string_view key, std::int64_t fallback) {
@@ -71,12 +71,12 @@ public:
 
     Error unknown(std::string_view what) const {
         return {ErrorCode::ArchUnknown,
-                fmt::format("{}: {}.", file_.file().path().filename().string(), what),
+                fmt::format("{}: {}.", files_.path().filename().string(), what),
                 "Look for a newer version of Espalier, or another model."};
     }
 
 private:
-    const GgufMetadata& keys() const { return file_.metadata(); }
+    const GgufMetadata& keys() const { return files_.metadata(); }
     std::string full(std::string_view key) {
         return *read_.insert(prefix_ + std::string(key)).first;
     }
@@ -84,12 +84,12 @@ private:
         throw unknown(fmt::format("{}{} is {}, which Espalier does not know", prefix_, key, value));
     }
 
-    const GgufFile& file_;
+    const GgufSet& files_;
     std::string prefix_;
     std::set<std::string, std::less<>> read_;
 };
 
-bool has_tensor(const GgufFile& file, std::string_view name) { return file.find(name) != nullptr; }
+bool has_tensor(const GgufSet& files, std::string_view name) { return files.find(name) != nullptr; }
 
 AttentionConfig read_attention(KeyReader& reader, std::int64_t hidden_size) {
     AttentionConfig attention;
@@ -104,15 +104,15 @@ AttentionConfig read_attention(KeyReader& reader, std::int64_t hidden_size) {
     attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.head_dim));
     attention.rope.theta = reader.number_or("rope.freq_base", 10000.0);
     attention.rope.rotated_dims = reader.integer_or("rope.dimension_count", attention.head_dim);
-    attention.has_qkv_bias = has_tensor(reader.file(), "blk.0.attn_q.bias");
-    attention.has_output_bias = has_tensor(reader.file(), "blk.0.attn_output.bias");
+    attention.has_qkv_bias = has_tensor(reader.files(), "blk.0.attn_q.bias");
+    attention.has_output_bias = has_tensor(reader.files(), "blk.0.attn_output.bias");
     return attention;
 }
 
 /// As config.json would name what most of the bytes are stored as.
-std::string stored_dtype(const GgufFile& file) {
+std::string stored_dtype(const GgufSet& files) {
     std::array<std::uint64_t, kNumDTypes> bytes{};
-    for (const auto& tensor : file.tensors()) {
+    for (const auto& tensor : files.tensors()) {
         bytes[static_cast<std::size_t>(tensor.view.dtype)] += tensor.view.bytes.size();
     }
     const auto most =
@@ -148,7 +148,7 @@ std::size_t read_num_layers(KeyReader& reader) {
 }
 
 MoeConfig read_common(KeyReader& reader) {
-    const GgufFile& file = reader.file();
+    const GgufSet& files = reader.files();
     MoeConfig config;
     config.hidden_size = reader.integer("embedding_length");
     config.context_length = reader.integer("context_length");
@@ -158,11 +158,11 @@ MoeConfig read_common(KeyReader& reader) {
     config.router.num_experts = reader.integer_or("expert_count", 0);
     if (config.router.num_experts == 0) throw reader.unknown("the model has no experts");
     config.router.top_k = reader.integer("expert_used_count");
-    const TensorView* embedding = file.find("token_embd.weight");
+    const TensorView* embedding = files.find("token_embd.weight");
     if (embedding && !embedding->shape.empty()) config.vocab_size = embedding->shape.front();
-    config.ties_embeddings = !has_tensor(file, "output.weight");
-    config.eos_token_ids = read_eos_ids(file.metadata());
-    config.stored_dtype = stored_dtype(file);
+    config.ties_embeddings = !has_tensor(files, "output.weight");
+    config.eos_token_ids = read_eos_ids(files.metadata());
+    config.stored_dtype = stored_dtype(files);
     reader.require_wired();
     return config;
 }
@@ -197,17 +197,12 @@ constexpr std::array kArchitectures{
 
 }  // namespace
 
-MoeConfig config_from_gguf(const GgufFile& file) {
-    const std::string architecture = file.metadata().text_or("general.architecture", "");
-    KeyReader reader(file, architecture);
-    const std::string type = file.metadata().text_or("general.type", "model");
+MoeConfig config_from_gguf(const GgufSet& files) {
+    const std::string architecture = files.metadata().text_or("general.architecture", "");
+    KeyReader reader(files, architecture);
+    const std::string type = files.metadata().text_or("general.type", "model");
     if (architecture.empty() || type != "model") {
         throw reader.unknown(fmt::format("it holds no model but {}", in_quotes(type)));
-    }
-    if (file.metadata().integer_or("split.count", 1) > 1) {
-        throw reader.unknown(fmt::format("it is part {} of {} of a model",
-                                         file.metadata().integer("split.no") + 1,
-                                         file.metadata().integer("split.count")));
     }
     const auto* const found =
         std::find_if(kArchitectures.begin(), kArchitectures.end(),
@@ -218,7 +213,7 @@ MoeConfig config_from_gguf(const GgufFile& file) {
     }
     MoeConfig config = found->read(reader);
     reader.refuse_unread();
-    check_config(config, file.file().path().filename().string());
+    check_config(config, files.path().filename().string());
     return config;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "formats/gguf_reader.h"
+#include "formats/gguf_set.h"
 #include "model/moe_config.h"
 
 namespace espalier {
@@ -9,6 +9,6 @@ namespace espalier {
 /// tensors.
 /// @throws Error ArchUnknown for an architecture or key that is not known, FileMalformed or
 /// ArchConfig for a key that is missing or contradicts another
-MoeConfig config_from_gguf(const GgufFile& file);
+MoeConfig config_from_gguf(const GgufSet& files);
 
 }  // namespace espalier

@@ -4,15 +4,15 @@
 
 namespace espalier {
 
-GgufModel::GgufModel(const std::filesystem::path& path) : file_(path) {
+GgufModel::GgufModel(const std::filesystem::path& path) : files_(path) {
     path_ = path;
-    config_ = config_from_gguf(file_);
-    place_tensors(*gguf_names(file_.metadata().text("general.architecture")));
+    config_ = config_from_gguf(files_);
+    place_tensors(*gguf_names(files_.metadata().text("general.architecture")));
 }
 
 std::optional<TokenizerFiles> GgufModel::tokenizer_files() const {
-    if (!file_.metadata().find("tokenizer.ggml.model")) return std::nullopt;
-    return tokenizer_from_gguf(file_.metadata());
+    if (!files_.metadata().find("tokenizer.ggml.model")) return std::nullopt;
+    return tokenizer_from_gguf(files_.metadata());
 }
 
 }  // namespace espalier
