@@ -1,6 +1,7 @@
 #include "base/size_text.h"
 
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -30,14 +31,17 @@ std::uint64_t parse_size(std::string_view text) {
     std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
     while (unit.starts_with(' ')) unit.remove_prefix(1);
     if (error != std::errc() || !(number >= 0)) throw bad;
+    constexpr double kMost = 0x1.0p62;  // far from what llround can hold
+    if (number > kMost) throw bad;
     if (unit.empty() || unit == "B") return static_cast<std::uint64_t>(std::llround(number));
-    const auto power = std::string_view("KMGT").find(static_cast<char>(std::toupper(unit[0])));
+    const auto power = std::string_view("KMGT").find(
+        static_cast<char>(std::toupper(static_cast<unsigned char>(unit[0]))));
     const std::string_view rest = unit.substr(1);
     if (power == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB"))
         throw bad;
     const double bytes =
         number * std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
-    if (bytes > 0x1.0p62) throw bad;
+    if (bytes > kMost) throw bad;
     return static_cast<std::uint64_t>(std::llround(bytes));
 }
 

@@ -9,17 +9,17 @@ namespace espalier {
 
 std::optional<std::uint64_t> num_elements(std::span<const std::int64_t> shape) noexcept {
     std::uint64_t count = 1;
-    bool overflow = false;
+    bool overflows = false;
+    bool is_empty = false;
     for (const std::int64_t dim : shape) {
         if (dim < 0) return std::nullopt;
-        if (dim == 0) return 0;
-        if (const auto product = checked_multiply(count, static_cast<std::uint64_t>(dim))) {
-            count = *product;
-        } else {
-            overflow = true;
-        }
+        is_empty = is_empty || dim == 0;
+        const auto product = checked_multiply(count, static_cast<std::uint64_t>(dim));
+        overflows = overflows || !product;
+        count = product.value_or(1);
     }
-    if (overflow) return std::nullopt;
+    if (is_empty) return 0;
+    if (overflows) return std::nullopt;
     return count;
 }
 
