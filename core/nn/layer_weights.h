@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/model_source.h"
+#include "nn/expert_storage.h"
 
 namespace espalier {
 
@@ -55,14 +56,9 @@ struct LayerWeights {
     ExpertWeights experts;
 };
 
-enum class ExpertStorage { Held, DecodedOnUse };
-
 /// Reads one layer. Stops between tensors.
 LayerWeights load_layer(const ModelSource& source, std::int64_t layer, ExpertStorage storage,
                         const std::stop_token& stop);
-
-/// Bytes that load_layer() holds in memory.
-std::uint64_t layer_bytes(const ModelSource& source, std::int64_t layer, ExpertStorage storage);
 
 using TensorVisitor = std::function<void(const TensorKey&, torch::Tensor&)>;
 
