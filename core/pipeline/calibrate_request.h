@@ -14,23 +14,26 @@ namespace espalier {
 /// What to calibrate on, and where the statistics go. Plain values: the command line, the stage and
 /// the tests fill it; only the torch module acts on it.
 struct CalibrateRequest {
-    std::filesystem::path model;
-    std::vector<DataSource> data;  ///< texts; needs the model's tokenizer
-    std::filesystem::path
-        ids;  ///< instead of `data`: JSON [[ids of a window], …], rows of any length
-    std::filesystem::path out;  ///< the statistics file; long vectors go beside it
+    std::filesystem::path model{};
+    std::vector<DataSource> data{};  ///< texts; needs the model's tokenizer
+    /// Instead of `data`: JSON [[ids of a window], …], rows of any length.
+    std::filesystem::path ids{};
+    std::filesystem::path out{};  ///< the statistics file; long vectors go beside it
 
     std::int64_t max_tokens = 0;  ///< budget over all data; 0 = everything
     std::int64_t context = 2048;  ///< tokens a window
-    std::string probe;  ///< probe file, "none", or empty: a tenth of the documents is held out
+    std::string probe{};  ///< probe file, "none", or empty: a tenth of the documents is held out
+    /// Of the hidden states between layers: "F32", "BF16", or "auto" (F32 up to 8 GiB).
+    std::string hidden_dtype = "auto";
     std::int64_t shard_index = 0;  ///< from 0; `--shard I/N` on the command line counts from 1
     std::int64_t shard_count = 1;
     std::string criterion = "reap";  ///< what the events show as saliency; the file holds them all
 
     /// Where a cut-off call leaves its checkpoints and goes on from; empty = `<out>.partial`.
-    std::filesystem::path checkpoints;
+    std::filesystem::path checkpoints{};
     std::size_t num_threads = 0;      ///< 0 = physical cores
     std::uint64_t memory_budget = 0;  ///< bytes of anonymous memory, 0 = no limit given
+    std::size_t stage_index = 0;      ///< what progress events name
 };
 
 /// What a finished calibration reports.

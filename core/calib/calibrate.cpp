@@ -1,0 +1,267 @@
+#include "calib/calibrate.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fmt/format.h>
+#include <string_view>
+#include <utility>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/size_text.h"
+#include "calib/calibration_checkpoint.h"
+#include "calib/calibration_memory.h"
+#include "calib/calibration_windows.h"
+#include "calib/measure_layer.h"
+#include "nn/torch_threads.h"
+#include "pipeline/report_layers.h"
+#include "routing/criterion.h"
+
+namespace espalier {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// Hidden states are kept in float32 while they fit into the page cache of a small machine, in
+/// bfloat16 above. A fixed size, not the machine's: shards and repeated calls must agree.
+constexpr std::uint64_t kFloat32HiddenBytes = 8ULL << 30;
+
+/// One call of calibrate().
+class Calibration {
+public:
+    Calibration(const CalibrateRequest& request, RunObserver& observer, std::stop_token stop)
+        : request_(request),
+          observer_(observer),
+          stop_(std::move(stop)),
+          source_(ModelSource::open(request.model)),
+          criterion_(find_criterion(request.criterion)),
+          data_(read_calibration_windows(request, *source_)),
+          batches_(
+              shard_of(cut_micro_batches(data_.windows), request.shard_index, request.shard_count)),
+          memory_(plan_calibration_memory(
+              *source_, {.budget = request.memory_budget,
+                         .num_threads = request.num_threads,
+                         .worker_bytes = worker_bytes(config(), data_.windows, batches_)})),
+          pool_(memory_.num_threads) {}
+
+    CalibrateResult run();
+
+private:
+    const MoeConfig& config() const { return source_->config(); }
+    std::int64_t num_tokens() const {
+        return batches_.back().first_row + batches_.back().num_tokens;
+    }
+    HiddenStatesLayout hidden_layout() const;
+    Json settings() const;
+    ExpertStats empty_stats() const;
+    LayerPass pass(const HiddenStatesFile& input, std::int64_t step) const;
+    void announce(std::int64_t next_layer);
+    void do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer);
+    ExpertStats assemble(const CalibrationCheckpoint& checkpoint);
+    void report_progress(std::int64_t step, std::size_t batches_done) const;
+
+    const CalibrateRequest& request_;
+    RunObserver& observer_;
+    std::stop_token stop_;
+    Clock::time_point start_ = Clock::now();
+    PeakMemory peak_;
+    std::unique_ptr<ModelSource> source_;
+    const Criterion& criterion_;
+    CalibrationWindows data_;
+    std::vector<MicroBatch> batches_;
+    CalibrationMemory memory_;
+    mutable ThreadPool pool_;
+};
+
+HiddenStatesLayout Calibration::hidden_layout() const {
+    HiddenStatesLayout layout{
+        .rows = num_tokens(), .columns = config().hidden_size, .dtype = DType::F32};
+    HiddenStatesLayout whole = layout;
+    whole.rows = data_.windows.num_tokens();
+    const bool is_large = whole.bytes() > kFloat32HiddenBytes;
+    if (request_.hidden_dtype == "BF16" || (request_.hidden_dtype == "auto" && is_large)) {
+        layout.dtype = DType::BF16;
+    }
+    return layout;
+}
+
+Json Calibration::settings() const {
+    Json json = {{"context", request_.context},
+                 {"max_tokens", request_.max_tokens},
+                 {"micro_batch_tokens", kMicroBatchTokens},
+                 {"compute_dtype", "F32"},
+                 {"hidden_dtype", info(hidden_layout().dtype).name},
+                 {"propagate", "none"},
+                 {"probe", request_.probe.empty()     ? "held_out"
+                           : request_.probe == "none" ? "none"
+                                                      : "file"}};
+    if (request_.shard_count > 1) {
+        json["shard"] = {{"index", request_.shard_index}, {"count", request_.shard_count}};
+    }
+    return json;
+}
+
+ExpertStats Calibration::empty_stats() const {
+    ExpertStats stats;
+    stats.model_hash = source_->hash();
+    stats.tokenizer_hash = data_.tokenizer_hash;
+    stats.data_hash = data_.data_hash;
+    stats.num_experts = config().router.num_experts;
+    stats.top_k = config().router.top_k;
+    stats.tasks = data_.windows.tasks;
+    stats.settings = settings();
+    return stats;
+}
+
+/// The layers are steps 0 to num_layers - 1; the output matrix is one more.
+void Calibration::report_progress(std::int64_t step, std::size_t batches_done) const {
+    const auto steps = static_cast<double>(config().num_layers() + 1);
+    const double share = static_cast<double>(batches_done) / static_cast<double>(batches_.size());
+    observer_.on_event(
+        StageProgress{request_.stage_index, (static_cast<double>(step) + share) / steps,
+                      step < config().num_layers()
+                          ? fmt::format("layer {} of {}", step + 1, config().num_layers())
+                          : std::string("output matrix")});
+}
+
+LayerPass Calibration::pass(const HiddenStatesFile& input, std::int64_t step) const {
+    return {.source = *source_,
+            .windows = data_.windows,
+            .batches = batches_,
+            .input = input,
+            .pool = pool_,
+            .storage = memory_.storage,
+            .progress = [this, step](std::size_t done) { report_progress(step, done); },
+            .stop = stop_};
+}
+
+void Calibration::announce(std::int64_t next_layer) {
+    std::string text = fmt::format(
+        "calibrating on {} tokens in {} windows, {} threads, experts {}, about {} of memory",
+        num_tokens(), data_.windows.windows.size(), memory_.num_threads,
+        memory_.storage == ExpertStorage::Held ? "in memory" : "decoded on use",
+        memory_text(memory_.bytes));
+    if (next_layer > 0) text += fmt::format("; going on at layer {}", next_layer);
+    log("calib").info("{}", text);
+    observer_.on_event(LogLine{"info", text});
+}
+
+void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer) {
+    const HiddenStatesFile input = checkpoint.open_hidden(layer);
+    HiddenStatesFile output = checkpoint.create_hidden(layer + 1);
+    LayerMeasurement measured = measure_layer(pass(input, layer), layer, output);
+    ExpertStats stats = empty_stats();
+    if (!measured.stats.count.empty()) stats.layers[layer] = std::move(measured.stats);
+    for (auto& [role, energy] : measured.energies) {
+        stats.input_energies[matrix_name(role, layer)] = std::move(energy);
+    }
+    checkpoint.save_layer(layer, stats);
+    checkpoint.advance(layer + 1, std::move(output));
+    report_layers(stats, criterion_, nullptr, 0, observer_);
+}
+
+ExpertStats Calibration::assemble(const CalibrationCheckpoint& checkpoint) {
+    ExpertStats all = empty_stats();
+    for (std::int64_t layer = 0; layer < config().num_layers(); ++layer) {
+        ExpertStats one = checkpoint.load_layer(layer);
+        all.layers.merge(one.layers);
+        all.input_energies.merge(one.input_energies);
+    }
+    const HiddenStatesFile last = checkpoint.open_hidden(config().num_layers());
+    all.input_energies[matrix_name(TensorRole::Output, -1)] =
+        measure_output_input(pass(last, config().num_layers()));
+    return all;
+}
+
+Json metrics_of(const ExpertStats& stats, std::int64_t tokens, double seconds,
+                std::int64_t resumed) {
+    std::int64_t dead = 0;
+    for (const auto& [index, layer] : stats.layers) {
+        dead += std::count(layer.count.begin(), layer.count.end(), std::int64_t{0});
+    }
+    return {{"tokens", tokens},
+            {"tokens_per_second", static_cast<double>(tokens) / seconds},
+            {"routed_layers", stats.layers.size()},
+            {"experts_never_used", dead},
+            {"layers_resumed", resumed},
+            {"hidden_dtype", stats.settings.at("hidden_dtype")}};
+}
+
+CalibrateResult Calibration::run() {
+    Json identity = settings();
+    identity["model_hash"] = source_->hash();
+    identity["data_hash"] = data_.data_hash;
+    identity["tokenizer_hash"] = data_.tokenizer_hash;
+    const fs::path folder = request_.checkpoints.empty()
+                                ? fs::path(request_.out.string() + ".partial")
+                                : request_.checkpoints;
+    CalibrationCheckpoint checkpoint(folder, identity, hidden_layout());
+    const std::int64_t resumed = std::max<std::int64_t>(0, checkpoint.next_layer());
+    announce(resumed);
+    if (checkpoint.next_layer() < 0) {
+        HiddenStatesFile embedded = checkpoint.create_hidden(0);
+        embed_windows(*source_, data_.windows, batches_, embedded, stop_);
+        checkpoint.advance(0, std::move(embedded));
+    }
+    for (std::int64_t layer = 0; layer < resumed; ++layer) {  // for whoever watches this call
+        report_layers(checkpoint.load_layer(layer), criterion_, nullptr, 0, observer_);
+    }
+    for (std::int64_t layer = resumed; layer < config().num_layers(); ++layer) {
+        do_layer(checkpoint, layer);
+    }
+    const ExpertStats stats = assemble(checkpoint);
+    save_expert_stats(stats, request_.out);
+    checkpoint.remove();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    return {.out = request_.out,
+            .seconds = seconds,
+            .peak_bytes = peak_.peak_anonymous_bytes(),
+            .metrics = metrics_of(stats, num_tokens(), seconds, resumed)};
+}
+
+[[noreturn]] void refuse(const std::string& problem, const char* hint) {
+    throw Error(ErrorCode::UsageInvalid, "Calibration: " + problem, hint);
+}
+
+}  // namespace
+
+void validate(const CalibrateRequest& request) {
+    if (request.data.empty() == request.ids.empty()) {
+        refuse(request.data.empty() ? "there is no data." : "both texts and token ids are given.",
+               "Give texts or token ids, one of them.");
+    }
+    if (request.context < 1) refuse("the context is below 1 token.", "Use 512 or more.");
+    if (request.max_tokens < 0) refuse("the token budget is negative.", "Use 0 for everything.");
+    if (request.shard_count < 1 || request.shard_index < 0 ||
+        request.shard_index >= request.shard_count) {
+        refuse(fmt::format("there is no shard {} of {}.", request.shard_index + 1,
+                           request.shard_count),
+               "Number shards from 1/N to N/N.");
+    }
+    constexpr std::array<std::string_view, 3> kHiddenTypes{"auto", "F32", "BF16"};
+    if (std::find(kHiddenTypes.begin(), kHiddenTypes.end(), request.hidden_dtype) ==
+        kHiddenTypes.end()) {
+        refuse(fmt::format("hidden states cannot be kept as {}.", request.hidden_dtype),
+               "Use auto, F32 or BF16.");
+    }
+    find_criterion(request.criterion);
+}
+
+CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,
+                          const std::stop_token& stop) {
+    validate(request);
+    use_one_torch_thread();
+    try {
+        return Calibration(request, observer, stop).run();
+    } catch (const fs::filesystem_error& error) {
+        throw Error(ErrorCode::DiskWrite, fmt::format("Calibration: {}.", error.what()),
+                    "Check that the output folder can be written.");
+    }
+}
+
+}  // namespace espalier

@@ -1,0 +1,48 @@
+#include "calib/calibrate_stage.h"
+
+#include "base/error.h"
+#include "calib/calibrate.h"
+
+namespace espalier {
+namespace {
+
+CalibrateRequest settings_of(const CalibrateConfig& config) {
+    CalibrateRequest request;
+    request.max_tokens = config.tokens;
+    request.context = config.context;
+    request.probe = config.probe_file;
+    if (request.probe.empty() && !config.holds_out_probe) request.probe = "none";
+    request.hidden_dtype = config.hidden_dtype;
+    request.criterion = config.criterion;
+    return request;
+}
+
+}  // namespace
+
+void validate(const CalibrateConfig& config) {
+    CalibrateRequest request = settings_of(config);
+    request.data.emplace_back();  // comes from the recipe
+    try {
+        validate(request);
+    } catch (const Error& error) {
+        throw Error(ErrorCode::RunRecipe, error.what(), error.hint());
+    }
+}
+
+StageOutput run_calibrate(const StageContext& context, const CalibrateConfig& config) {
+    CalibrateRequest request = settings_of(config);
+    request.model = context.state.model;
+    request.data = context.recipe.data;
+    request.out = context.folder / "stats.safetensors";
+    request.checkpoints = context.folder / "checkpoint";
+    request.num_threads = context.num_threads;
+    request.memory_budget = context.memory_budget;
+    request.stage_index = context.index;
+    const CalibrateResult result = calibrate(request, context.observer, context.stop);
+    StageOutput output;
+    output.stats = result.out;
+    output.metrics = result.metrics;
+    return output;
+}
+
+}  // namespace espalier

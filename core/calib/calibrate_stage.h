@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "pipeline/config_fields.h"
+#include "pipeline/stage.h"
+
+namespace espalier {
+
+/// Runs the recipe's data through the model and writes routing statistics.
+struct CalibrateConfig {
+    std::int64_t tokens = 1'000'000;
+    std::int64_t context = 2048;
+    std::string probe_file;
+    bool holds_out_probe = true;
+    std::string hidden_dtype = "auto";
+    std::string criterion = "reap";
+    bool operator==(const CalibrateConfig&) const = default;
+};
+
+template <MaybeConst<CalibrateConfig> Config, typename Visitor>
+void visit_fields(Config& config, Visitor&& visit) {
+    visit("tokens", config.tokens, "Tokens to measure on, shared by the data's weights; 0 = all");
+    visit("context", config.context, "Tokens a window");
+    visit("probe_file", config.probe_file, "A probe set that the data must not contain");
+    visit("holds_out_probe", config.holds_out_probe,
+          "Keeps a tenth of the documents out, as a probe set, if no file is named");
+    visit("hidden_dtype", config.hidden_dtype,
+          "How hidden states are kept between layers: F32, BF16, or auto");
+    visit("criterion", config.criterion, "Score shown while it runs; all are kept");
+}
+
+/// @throws Error RunRecipe
+void validate(const CalibrateConfig& config);
+
+StageOutput run_calibrate(const StageContext& context, const CalibrateConfig& config);
+
+}  // namespace espalier

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calib/layer_accumulator.h"
+#include "data/dataset.h"
+#include "model/model_source.h"
+#include "pipeline/calibrate_request.h"
+
+namespace espalier {
+
+/// Everything that a calibration reads, before it is shared out.
+struct CalibrationWindows {
+    TokenWindows windows;
+    std::string data_hash;
+    std::string tokenizer_hash;  ///< empty for given ids
+};
+
+/// Tokenises the request's data, or reads its ids. @throws Error DataLine, DataEmpty, FileMissing
+CalibrationWindows read_calibration_windows(const CalibrateRequest& request,
+                                            const ModelSource& source);
+
+/// Consecutive whole windows that are computed together.
+struct MicroBatch {
+    std::size_t first_window = 0;
+    std::size_t num_windows = 0;
+    std::int64_t first_row = 0;  ///< of the shard's hidden states
+    std::int64_t num_tokens = 0;
+};
+
+/// Tokens aimed at in a micro-batch: enough for an expert of 128 to get a few hundred rows.
+inline constexpr std::int64_t kMicroBatchTokens = 4096;
+
+/// Cuts the windows. Depends on them alone: not on threads, memory or the shard, so that a token's
+/// numbers have the same bits wherever it is computed.
+std::vector<MicroBatch> cut_micro_batches(const TokenWindows& windows);
+
+/// The batches of shard `index` of `count`, rows renumbered. @throws Error DataEmpty if it has none
+std::vector<MicroBatch> shard_of(const std::vector<MicroBatch>& batches, std::int64_t index,
+                                 std::int64_t count);
+
+/// Task and half of each token of a batch. Windows fall in the halves by turns, so that every task
+/// is in both.
+std::vector<TokenTag> tags_of(const MicroBatch& batch, const TokenWindows& windows);
+
+}  // namespace espalier

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <map>
+
+#include "model/tensor_role.h"
+#include "routing/expert_stats.h"
+
+namespace espalier {
+
+/// What some tokens showed of one layer. Sums, so that parts add up.
+struct LayerMeasurement {
+    LayerStats stats;  ///< empty vectors for a dense layer
+    /// Of matrices that are no expert's.
+    std::map<TensorRole, InputEnergy> energies;
+};
+
+/// Adds `part`. Called in the order of the parts, so that the sums have the same bits however the
+/// parts were computed.
+void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part);
+
+/// "blk.3.attn_q": the tensor of the GGUF file that has this role, without ".weight".
+std::string matrix_name(TensorRole role, std::int64_t layer);
+
+}  // namespace espalier

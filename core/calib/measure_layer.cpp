@@ -1,0 +1,224 @@
+#include "calib/measure_layer.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include <c10/core/InferenceMode.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "nn/block.h"
+#include "nn/norms.h"
+#include "nn/torch_errors.h"
+#include "nn/torch_tensors.h"
+
+namespace espalier {
+namespace {
+
+/// Hands what a layer computes to the accumulators.
+class StatsTap final : public LayerTap {
+public:
+    StatsTap(const LayerPass& pass, const MicroBatch& batch)
+        : tags_(tags_of(batch, pass.windows)),
+          accumulator_(pass.source.config().router.num_experts, pass.windows.tasks.size()) {}
+
+    void on_input(std::span<const TensorRole> roles, const torch::Tensor& rows) override {
+        InputEnergy energy{.tokens = rows.size(0),
+                           .sq_sum = std::vector<double>(static_cast<std::size_t>(rows.size(1)))};
+        add_squares(values(rows), energy.sq_sum);
+        for (const TensorRole role : roles) energies_[role] = energy;
+    }
+    void on_routing(const Routing& routing) override {
+        has_router_ = true;
+        const torch::Tensor selected = routing.selected.to(torch::kInt32);
+        accumulator_.add_routing({.num_experts = routing.logits.size(1),
+                                  .top_k = selected.size(1),
+                                  .logits = values(routing.logits),
+                                  .selected = {selected.data_ptr<std::int32_t>(),
+                                               static_cast<std::size_t>(selected.numel())},
+                                  .weights = values(routing.weights)},
+                                 tags_);
+    }
+    void on_expert(const ExpertCall& call) override {
+        accumulator_.add_expert({.expert = call.expert,
+                                 .tokens = call.tokens,
+                                 .weights = call.weights,
+                                 .input = values(call.input),
+                                 .activation = values(call.activation),
+                                 .output = values(call.output)},
+                                tags_);
+    }
+
+    LayerMeasurement result() && {
+        return {.stats = has_router_ ? accumulator_.stats() : LayerStats{},
+                .energies = std::move(energies_)};
+    }
+
+private:
+    std::vector<TokenTag> tags_;
+    LayerAccumulator accumulator_;
+    std::map<TensorRole, InputEnergy> energies_;
+    bool has_router_ = false;
+};
+
+Sequences sequences_of(const MicroBatch& batch, const TokenWindows& windows) {
+    Sequences sequences;
+    for (std::size_t w = batch.first_window; w < batch.first_window + batch.num_windows; ++w) {
+        sequences.lengths.push_back(static_cast<std::int64_t>(windows.windows[w].size()));
+    }
+    return sequences;
+}
+
+torch::Tensor read_batch(const LayerPass& pass, const MicroBatch& batch) {
+    torch::Tensor hidden = torch::empty({batch.num_tokens, pass.source.config().hidden_size});
+    pass.input.read(batch.first_row, mutable_values(hidden));
+    return hidden;
+}
+
+void check_finite(const torch::Tensor& hidden, std::int64_t layer) {
+    if (torch::isfinite(hidden).all().item<bool>()) return;
+    throw Error(ErrorCode::NumberInvalid,
+                fmt::format("Layer {} computes NaN or infinity on the calibration data.", layer),
+                "The model's weights are damaged: compare its checksums.");
+}
+
+struct LayerOnHand {
+    std::int64_t index;
+    const LayerWeights& weights;
+    const Rotary& rotary;
+};
+
+LayerMeasurement measure_batch(const LayerPass& pass, const LayerOnHand& layer,
+                               const MicroBatch& batch, HiddenStatesFile& output) {
+    throw_if_stopped(pass.stop);
+    const c10::InferenceMode inference;
+    StatsTap tap(pass, batch);
+    const Sequences sequences = sequences_of(batch, pass.windows);
+    const std::vector<bool> all_kept;
+    const torch::Tensor hidden = run_block({.config = pass.source.config(),
+                                            .layer = layer.index,
+                                            .weights = layer.weights,
+                                            .rotary = layer.rotary,
+                                            .sequences = sequences,
+                                            .removed = all_kept,
+                                            .tap = &tap,
+                                            .stop = pass.stop},
+                                           read_batch(pass, batch));
+    check_finite(hidden, layer.index);
+    output.write(batch.first_row, values(hidden));
+    return std::move(tap).result();
+}
+
+std::int64_t longest_window(const TokenWindows& windows) {
+    std::size_t length = 1;
+    for (const auto& window : windows.windows) length = std::max(length, window.size());
+    return static_cast<std::int64_t>(length);
+}
+
+/// Calls measure(batch) for all batches, as many at a time as there are workers, and adds the
+/// results in the order of the batches.
+template <typename Sum, typename Measure, typename Add>
+void in_order(const LayerPass& pass, Sum& sum, const Measure& measure, const Add& add) {
+    const std::size_t workers = pass.pool.num_threads();
+    for (std::size_t begin = 0; begin < pass.batches.size(); begin += workers) {
+        const auto wave =
+            pass.batches.subspan(begin, std::min(workers, pass.batches.size() - begin));
+        std::vector<Sum> parts(wave.size());
+        pass.pool.parallel_for(wave.size(), 1, [&](std::size_t first, std::size_t last) {
+            for (std::size_t i = first; i < last; ++i) parts[i] = measure(wave[i]);
+        });
+        for (const Sum& part : parts) add(sum, part);
+        if (pass.progress) pass.progress(begin + wave.size());
+    }
+}
+
+void add_energy(InputEnergy& sum, const InputEnergy& part) {
+    sum.tokens += part.tokens;
+    sum.sq_sum.resize(part.sq_sum.size());
+    for (std::size_t c = 0; c < part.sq_sum.size(); ++c) sum.sq_sum[c] += part.sq_sum[c];
+}
+
+}  // namespace
+
+void embed_windows(const ModelSource& source, const TokenWindows& windows,
+                   std::span<const MicroBatch> batches, HiddenStatesFile& output,
+                   const std::stop_token& stop) {
+    with_torch_errors([&] {
+        const c10::InferenceMode inference;
+        for (const MicroBatch& batch : batches) {
+            throw_if_stopped(stop);
+            std::vector<std::int32_t> ids;
+            for (std::size_t w = batch.first_window; w < batch.first_window + batch.num_windows;
+                 ++w) {
+                ids.insert(ids.end(), windows.windows[w].begin(), windows.windows[w].end());
+            }
+            output.write(batch.first_row,
+                         values(decode_rows(source, {TensorRole::TokenEmbedding}, ids)));
+        }
+        source.release_layer(-1);
+    });
+}
+
+LayerMeasurement measure_layer(const LayerPass& pass, std::int64_t layer,
+                               HiddenStatesFile& output) {
+    return with_torch_errors([&] {
+        const c10::InferenceMode inference;
+        const LayerWeights weights = load_layer(pass.source, layer, pass.storage, pass.stop);
+        // What is held has been copied; what is decoded on use stays mapped until the end.
+        if (pass.storage == ExpertStorage::Held) {
+            pass.source.release_layer(static_cast<std::int32_t>(layer));
+        }
+        const Rotary rotary(pass.source.config().attention.rope, longest_window(pass.windows));
+        const LayerOnHand on_hand{.index = layer, .weights = weights, .rotary = rotary};
+        LayerMeasurement sum;
+        in_order(
+            pass, sum,
+            [&](const MicroBatch& batch) { return measure_batch(pass, on_hand, batch, output); },
+            add_measurement);
+        pass.source.release_layer(static_cast<std::int32_t>(layer));
+        return sum;
+    });
+}
+
+InputEnergy measure_output_input(const LayerPass& pass) {
+    return with_torch_errors([&] {
+        const torch::Tensor weight = decode_tensor(pass.source, {TensorRole::OutputNorm});
+        InputEnergy sum;
+        in_order(
+            pass, sum,
+            [&](const MicroBatch& batch) {
+                throw_if_stopped(pass.stop);
+                const c10::InferenceMode inference;
+                const torch::Tensor rows =
+                    rms_norm(read_batch(pass, batch), weight, pass.source.config().rms_norm_eps);
+                InputEnergy energy{
+                    .tokens = rows.size(0),
+                    .sq_sum = std::vector<double>(static_cast<std::size_t>(rows.size(1)))};
+                add_squares(values(rows), energy.sq_sum);
+                return energy;
+            },
+            add_energy);
+        pass.source.release_layer(-1);
+        return sum;
+    });
+}
+
+std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
+                           std::span<const MicroBatch> batches) {
+    std::int64_t tokens = 1;
+    for (const MicroBatch& batch : batches) tokens = std::max(tokens, batch.num_tokens);
+    const AttentionConfig& attention = config.attention;
+    const std::int64_t width = std::max(config.moe_intermediate_size, config.intermediate_size);
+    // The residual stream and its sums, projected heads (before and after norm and rotation), one
+    // expert that takes every token, three copies of a block of attention scores, float64 sums.
+    const std::int64_t stream = 6 * config.hidden_size;
+    const std::int64_t heads =
+        3 * (attention.num_heads + 2 * attention.num_kv_heads) * attention.head_dim;
+    const std::int64_t expert = 2 * config.hidden_size + 4 * width;
+    const std::int64_t scores = 3 * attention.num_heads * 256 * longest_window(windows);
+    const std::int64_t sums = 2 * config.router.num_experts * (2 * config.hidden_size + width);
+    return sizeof(float) *
+           static_cast<std::uint64_t>(tokens * (stream + heads + expert) + scores + 2 * sums);
+}
+
+}  // namespace espalier
