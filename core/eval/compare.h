@@ -6,34 +6,67 @@
 #include <stop_token>
 #include <vector>
 
+#include "eval/expert_alignment.h"
 #include "eval/perplexity.h"
+#include "eval/routing_recorder.h"
 #include "infer/native_model.h"
+#include "model/expert_mask.h"
 #include "routing/fidelity.h"
 
 namespace espalier {
 
-/// KL(reference || model) of next-token distributions and routing overlap on the same scored positions.
+/// KL(reference || model) of next-token distributions and routing overlap on the same scored
+/// positions.
 struct Comparison {
-    double kl_mean = 0;       ///< nats
-    double kl_p999 = 0;       ///< 99.9th percentile
-    double top1 = 0;          ///< share of positions with the same best token
+    double kl_mean = 0;  ///< nats
+    double kl_median = 0;
+    double kl_p999 = 0;  ///< 99.9th percentile
+    double kl_max = 0;
+    double top1 = 0;  ///< share of positions with the same best token
     double model_perplexity = 0;
     double reference_perplexity = 0;
     std::int64_t tokens = 0;
-    std::vector<LayerFidelity> routing;
+    std::vector<LayerFidelity> routing;  ///< empty if it cannot be compared, see align_experts()
 };
 
 struct ComparisonInput {
     NativeModel& reference;
     NativeModel& model;
-    /// Original ids of the model's experts per layer (its espalier.json); empty = the same experts.
+    /// [layer][expert]: the reference's id of each of the model's experts; empty = the same
+    /// experts. A row shorter than the model's number of experts lists the ids that a mask left.
     std::vector<std::vector<std::int32_t>> expert_map;
     std::span<const std::int32_t> ids;
     PerplexityOptions options;
+    ExpertMask mask = {};  ///< what the model was told by set_mask()
 };
 
-Comparison compare_models(const ComparisonInput& input,
-                          const std::function<void(std::int64_t done, std::int64_t total)>& progress = {},
+/// Sums over texts of what a Comparison says, so that several can be told apart and together.
+class ComparisonSums {
+public:
+    ComparisonSums(const MoeConfig& reference, const std::vector<LayerAlignment>& layers);
+
+    void add_token(double kl, double model_nll, double reference_nll, bool same_best);
+    void add_routing(const std::vector<LayerAlignment>& layers, const RoutingRecorder& reference,
+                     const RoutingRecorder& model, std::size_t num_tokens);
+    void merge(const ComparisonSums& other);
+    Comparison result() const;
+
+private:
+    std::vector<float> kl_;  ///< one a token, for percentiles; 4 MB for a million
+    double model_nll_ = 0;
+    double reference_nll_ = 0;
+    std::int64_t same_best_ = 0;
+    std::vector<FidelityAccumulator> routing_;
+};
+
+using CompareProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// Both models side by side over the windows of perplexity(). The work on logits is shared out by
+/// rows; sums are taken in the order of the tokens, so that the number of threads changes nothing.
+/// @throws Error RunRecipe if the models cannot be compared, DataEmpty, NumberInvalid
+ComparisonSums compare_sums(const ComparisonInput& input, const CompareProgress& progress = {},
+                            std::stop_token stop = {});
+Comparison compare_models(const ComparisonInput& input, const CompareProgress& progress = {},
                           std::stop_token stop = {});
 
 }  // namespace espalier

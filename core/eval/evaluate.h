@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/thread_pool.h"
+#include "eval/perplexity.h"
+#include "model/expert_mask.h"
+#include "model/model_source.h"
+#include "tokenizer/tokenizer.h"
+
+namespace espalier {
+
+/// A text to measure on, already token ids without special tokens.
+struct EvaluationText {
+    std::string name;  ///< as it stands in the result
+    std::vector<TokenId> ids;
+};
+
+/// Reads texts as the model's tokenizer sees them: `.txt` whole, the documents of a JSONL one after
+/// the other. @throws Error FileMissing if the model has no tokenizer, DataLine for a broken file
+std::vector<EvaluationText> read_texts(const ModelSource& model,
+                                       std::span<const std::string> files);
+
+/// What the model puts before every text by itself, or -1.
+TokenId bos_token(const Tokenizer& tokenizer);
+
+struct EvaluationInput {
+    const ModelSource& model;
+    const ModelSource* reference = nullptr;  ///< null = perplexity alone
+    ExpertMask mask = {};                    ///< the model runs as if those experts were gone
+    std::span<const EvaluationText> texts;
+    PerplexityOptions options = {};
+    ThreadPool& pool;
+    std::function<void(double fraction, const std::string& text)> progress = {};
+};
+
+/// {"perplexity": {text: …}, "tokens": scored} and, with a reference, "reference_perplexity":
+/// {text: …}, "kl": {"mean", "median", "p999", "max", "top1", "files": {text: {…}}} over all scored
+/// tokens and "routing": routing_report.h, from the same pass. Experts are matched by the
+/// provenance of both models.
+/// @throws Error as perplexity() and compare_models(); Cancelled
+Json evaluate(const EvaluationInput& input, std::stop_token stop = {});
+
+}  // namespace espalier
