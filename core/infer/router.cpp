@@ -51,6 +51,15 @@ void route(const RouterConfig& config, std::span<const float> logits, Routing& r
         const auto selected = std::span(routing.selected).subspan(t * top_k, top_k);
         const auto weights = std::span(routing.weights).subspan(t * top_k, top_k);
         select_top(row, order, selected);
+        if (config.scoring == RouterScoring::Softmax && config.normalises_top_k) {
+            // Over the chosen logits alone, which is the same number: then removing experts that a
+            // token does not choose changes no bit of its result.
+            for (std::size_t j = 0; j < top_k; ++j) {
+                weights[j] = row[static_cast<std::size_t>(selected[j])];
+            }
+            kernels::softmax(weights);
+            continue;
+        }
         std::copy(row.begin(), row.end(), scores.begin());
         score(config.scoring, scores);
         float sum = 0.0F;
