@@ -1,12 +1,12 @@
 #include <filesystem>
 #include <string>
 
-#include "base/atomic_file.h"
 #include "base/json.h"
 #include "formats/gguf_tokenizer.h"
 #include "quant/gguf_architecture.h"
 #include "quant/gguf_label.h"
 #include "quant/write_gguf.h"
+#include "routing/provenance.h"
 
 namespace espalier {
 namespace {
@@ -29,10 +29,9 @@ std::int64_t dense_width(const Json& config) {
 }
 
 /// Lineage and the experts' original numbers, which only Espalier knows.
-void add_espalier_record(GgufMetadata& metadata, const std::filesystem::path& folder) {
-    const std::filesystem::path record = folder / "espalier.json";
-    if (std::filesystem::is_regular_file(record)) {
-        metadata.set("espalier.json", read_json_file(record).dump());
+void add_espalier_record(GgufMetadata& metadata, const ModelSource& model) {
+    if (std::filesystem::is_regular_file(model.path() / kProvenanceFile)) {
+        add_gguf_provenance(metadata, provenance_of(model));
     }
 }
 
@@ -48,7 +47,7 @@ GgufMetadata from_config(const ModelSource& model, const QuantPlan& plan, std::s
         add_gguf_tokenizer(metadata, *tokenizer, model.config().vocab_size);
         add_gguf_special_ids(metadata, hub_config);
     }
-    if (model.hub_folder()) add_espalier_record(metadata, model.hub_folder()->path());
+    if (model.hub_folder()) add_espalier_record(metadata, model);
     return metadata;
 }
 
