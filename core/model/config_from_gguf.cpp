@@ -147,6 +147,16 @@ std::size_t read_num_layers(KeyReader& reader) {
     return static_cast<std::size_t>(count);
 }
 
+/// The key `vocab_size` is optional; the embedding is not.
+std::int64_t read_vocab_size(const GgufSet& files) {
+    const TensorView* embedding = files.find("token_embd.weight");
+    if (embedding && embedding->shape.size() == 2) return embedding->shape.front();
+    throw Error(
+        ErrorCode::ArchTensor,
+        fmt::format("{} lacks the matrix token_embd.weight.", files.path().filename().string()),
+        "Choose a file that holds a whole model.");
+}
+
 MoeConfig read_common(KeyReader& reader) {
     const GgufSet& files = reader.files();
     MoeConfig config;
@@ -158,8 +168,7 @@ MoeConfig read_common(KeyReader& reader) {
     config.router.num_experts = reader.integer_or("expert_count", 0);
     if (config.router.num_experts == 0) throw reader.unknown("the model has no experts");
     config.router.top_k = reader.integer("expert_used_count");
-    const TensorView* embedding = files.find("token_embd.weight");
-    if (embedding && !embedding->shape.empty()) config.vocab_size = embedding->shape.front();
+    config.vocab_size = read_vocab_size(files);
     config.ties_embeddings = !has_tensor(files, "output.weight");
     config.eos_token_ids = read_eos_ids(files.metadata());
     config.stored_dtype = stored_dtype(files);
