@@ -15,9 +15,9 @@
 namespace espalier {
 
 struct GenerationOptions {
-    SamplingOptions sampling;
+    SamplingOptions sampling = {};
     std::int64_t max_tokens = 256;
-    std::vector<std::string> stop_texts;
+    std::vector<std::string> stop_texts = {};
     Arithmetic arithmetic = Arithmetic::Integer16;
 };
 

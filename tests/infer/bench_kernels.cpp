@@ -1,0 +1,114 @@
+#include <QTest>
+#include <vector>
+
+#include "kernels/integer_rows.h"
+#include "kernels/matmul_float.h"
+#include "kernels/matmul_integer.h"
+#include "kernels/random_weights.h"
+#include "kernels/vector_ops.h"
+
+using namespace espalier;
+
+namespace {
+
+constexpr std::size_t kColumns = 1024;
+/// 8 Mi weights: more than the caches hold, as in generation.
+constexpr std::size_t kRows = 8192;
+
+}  // namespace
+
+/// Products of one thread. Each row also prints the rate that matters: for one vector the bytes of
+/// weights read a second, for many the multiply-adds.
+class BenchKernels : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void products_data() {
+        QTest::addColumn<int>("dtype");
+        QTest::addColumn<bool>("integer");
+        QTest::addColumn<std::size_t>("vectors");
+        for (const std::size_t vectors : {1, 16, 64}) {
+            for (const DType dtype : {DType::F32, DType::BF16, DType::F16, DType::Q8_0, DType::Q5_0,
+                                      DType::Q4_K, DType::Q5_K, DType::Q6_K}) {
+                for (const bool integer : {false, true}) {
+                    if (integer && !kernels::has_matmul_integer(dtype)) continue;
+                    QTest::addRow("%s %s x%zu", info(dtype).name.data(),
+                                  integer ? "integer" : "float", vectors)
+                        << static_cast<int>(dtype) << integer << vectors;
+                }
+            }
+        }
+    }
+    void products() {
+        QFETCH(int, dtype);
+        QFETCH(bool, integer);
+        QFETCH(std::size_t, vectors);
+        const std::size_t rows = vectors == 1 ? kRows : kRows / 8;
+        const RandomWeights weights(static_cast<DType>(dtype), rows, kColumns);
+        Rng rng(3);
+        std::vector<float> x(vectors * kColumns);
+        for (float& value : x) value = static_cast<float>(rng.normal());
+        std::vector<float> out(vectors * rows);
+        std::vector<std::int16_t> codes(x.size());
+        std::vector<float> scales(x.size() / kernels::kIntegerBlock);
+        std::vector<float> sums(x.size() / kernels::kIntegerGroup);
+        const auto run = [&] {
+            if (!integer) {
+                kernels::matmul_float(
+                    weights.view(), {0, rows},
+                    {.values = x, .count = vectors, .stride = kColumns, .picked = {}},
+                    {.values = out, .stride = rows});
+                return;
+            }
+            kernels::quantise_row(x, codes, scales, sums);
+            kernels::matmul_integer(weights.view(), {0, rows},
+                                    {.values = codes,
+                                     .scales = scales,
+                                     .sums = sums,
+                                     .count = vectors,
+                                     .columns = kColumns,
+                                     .picked = {}},
+                                    {.values = out, .stride = rows});
+        };
+        run();
+        QElapsedTimer timer;
+        timer.start();
+        int runs = 0;
+        while (timer.elapsed() < 200) {
+            run();
+            ++runs;
+        }
+        const double seconds = static_cast<double>(timer.nsecsElapsed()) * 1e-9 / runs;
+        const double bytes = static_cast<double>(weights.view().bytes.size());
+        const double products = static_cast<double>(rows * kColumns * vectors);
+        qInfo("%6.1f GB/s  %6.1f GMAC/s", bytes / seconds * 1e-9, products / seconds * 1e-9);
+        QBENCHMARK { run(); }
+    }
+
+    void vector_operations_data() {
+        QTest::addColumn<int>("operation");
+        QTest::addRow("rms_norm") << 0;
+        QTest::addRow("softmax") << 1;
+        QTest::addRow("silu_mul") << 2;
+        QTest::addRow("quantise_row") << 3;
+    }
+    void vector_operations() {
+        QFETCH(int, operation);
+        Rng rng(4);
+        std::vector<float> x(kColumns);
+        for (float& value : x) value = static_cast<float>(rng.normal());
+        std::vector<float> out(kColumns);
+        std::vector<std::int16_t> codes(kColumns);
+        std::vector<float> scales(kColumns / kernels::kIntegerBlock);
+        std::vector<float> sums(kColumns / kernels::kIntegerGroup);
+        QBENCHMARK {
+            if (operation == 0) kernels::rms_norm(x, x, 1e-6F, out);
+            if (operation == 1) kernels::softmax(out);
+            if (operation == 2) kernels::silu_mul(x, x, out);
+            if (operation == 3) kernels::quantise_row(x, codes, scales, sums);
+        }
+    }
+};
+
+QTEST_APPLESS_MAIN(BenchKernels)
+#include "bench_kernels.moc"
