@@ -36,7 +36,7 @@ struct GgufWrite {
                        std::string_view tensor)>
         progress;
     std::stop_token stop;
-    std::string name;  ///< general.name; empty: the model's own
+    std::string name = {};  ///< general.name; empty: the model's own
 };
 
 /// Writes one GGUF file that llama.cpp loads: metadata of the architecture, tokenizer, tensors
