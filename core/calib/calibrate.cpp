@@ -215,8 +215,7 @@ CalibrateResult Calibration::run() {
         do_layer(checkpoint, layer);
     }
     const ExpertStats stats = assemble(checkpoint);
-    save_expert_stats(stats, request_.out);
-    checkpoint.remove();
+    checkpoint.finish(stats, request_.out);
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     return {.out = request_.out,
             .seconds = seconds,

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "routing/expert_stats_file.h"
 
 namespace espalier {
 namespace fs = std::filesystem;
@@ -25,6 +26,14 @@ bool is_same_request(const fs::path& file, const Json& identity) {
         log("calib").warn("checkpoint is not readable and starts anew: {}", error.what());
         return false;
     }
+}
+
+/// So that a new name survives a power cut.
+void sync_folder(const fs::path& folder) {
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (::fsync(fd) != 0) log("calib").warn("{} could not be synchronised", folder.string());
+    ::close(fd);
 }
 
 }  // namespace
@@ -105,7 +114,13 @@ ExpertStats CalibrationCheckpoint::load_layer(std::int64_t layer) const {
     return load_expert_stats(layer_path(layer), true);
 }
 
-void CalibrationCheckpoint::remove() {
+void CalibrationCheckpoint::finish(const ExpertStats& stats, const fs::path& out) {
+    const fs::path inside = folder_ / out.filename();
+    save_expert_stats(stats, inside);
+    // Statistics under their final name are complete: the long vectors go first.
+    if (fs::exists(vectors_path(inside))) fs::rename(vectors_path(inside), vectors_path(out));
+    fs::rename(inside, out);
+    sync_folder(fs::absolute(out).parent_path());
     fs::remove_all(folder_);
     if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
 }

@@ -35,8 +35,9 @@ public:
     void save_layer(std::int64_t layer, const ExpertStats& stats) const;
     ExpertStats load_layer(std::int64_t layer) const;
 
-    /// When the result is safe elsewhere.
-    void remove();
+    /// Writes the result inside the folder, gives both of its files their final names, and removes
+    /// the folder. `out` must lie on the same file system.
+    void finish(const ExpertStats& stats, const std::filesystem::path& out);
 
 private:
     void take_lock();

@@ -29,7 +29,8 @@ struct CalibrateRequest {
     std::int64_t shard_count = 1;
     std::string criterion = "reap";  ///< what the events show as saliency; the file holds them all
 
-    /// Where a cut-off call leaves its checkpoints and goes on from; empty = `<out>.partial`.
+    /// Where a cut-off call leaves its checkpoints and goes on from, on the file system of `out`;
+    /// empty = `<out>.partial`.
     std::filesystem::path checkpoints{};
     std::size_t num_threads = 0;      ///< 0 = physical cores
     std::uint64_t memory_budget = 0;  ///< bytes of anonymous memory, 0 = no limit given

@@ -101,7 +101,8 @@ void write_synthetic_model(const SyntheticModel& shape, const std::filesystem::p
     Rng rng = Rng(shape.seed).stream("synthetic.weights");
     HubFolderWriter writer(folder, specs);
     for (const TensorSpec& spec : specs) {
-        writer.write(spec.name, std::as_bytes(std::span(random_values(spec, table, rng))));
+        const std::vector<std::uint16_t> values = random_values(spec, table, rng);
+        writer.write(spec.name, std::as_bytes(std::span(values)));
     }
     writer.write_json("config.json", config_json(shape));
     writer.commit();

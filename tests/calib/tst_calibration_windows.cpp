@@ -1,0 +1,70 @@
+#include <QTest>
+
+#include "base/error.h"
+#include "calib/calibration_windows.h"
+
+using namespace espalier;
+
+namespace {
+
+TokenWindows windows_of(const std::vector<std::size_t>& lengths) {
+    TokenWindows windows;
+    windows.tasks = {"a", "b"};
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+        windows.windows.emplace_back(lengths[i], 1);
+        windows.task_of_window.push_back(i < lengths.size() / 2 ? 0 : 1);
+    }
+    return windows;
+}
+
+}  // namespace
+
+class TestCalibrationWindows : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void batches_hold_whole_windows() {
+        const auto batches = cut_micro_batches(windows_of({2048, 2048, 100, 5000, 7}));
+        QCOMPARE(batches.size(), 4U);
+        QCOMPARE(batches[0].num_windows, 2U);
+        QCOMPARE(batches[0].num_tokens, 4096);
+        QCOMPARE(batches[1].num_tokens, 100);
+        QCOMPARE(batches[2].num_tokens, 5000);  // longer than a batch: alone
+        QCOMPARE(batches[3].first_row, 4096 + 100 + 5000);
+        QCOMPARE(batches[3].first_window, 4U);
+    }
+
+    void shards_cover_everything_once() {
+        const auto batches = cut_micro_batches(windows_of(std::vector<std::size_t>(31, 2048)));
+        std::size_t next = 0;
+        for (std::int64_t i = 0; i < 5; ++i) {
+            const auto own = shard_of(batches, i, 5);
+            QCOMPARE(own.front().first_row, 0);
+            for (const MicroBatch& batch : own) {
+                QCOMPARE(batch.first_window, next);
+                next += batch.num_windows;
+            }
+        }
+        QCOMPARE(next, 31U);
+    }
+
+    void an_empty_shard_is_refused() {
+        const auto batches = cut_micro_batches(windows_of({10, 10}));
+        QVERIFY_THROWS_EXCEPTION(Error, shard_of(batches, 0, 2));
+    }
+
+    void tags_follow_the_windows() {
+        const TokenWindows windows = windows_of({2, 1, 1, 2});
+        const auto batches = cut_micro_batches(windows);
+        const auto tags = tags_of(batches[0], windows);
+        QCOMPARE(tags.size(), 6U);
+        QCOMPARE(tags[0].task, 0);
+        QCOMPARE(tags[0].half, 0);
+        QCOMPARE(tags[2].half, 1);
+        QCOMPARE(tags[3].task, 1);
+        QCOMPARE(tags[5].half, 1);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestCalibrationWindows)
+#include "tst_calibration_windows.moc"
