@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -19,17 +20,47 @@ struct ModelRecord {
     std::int64_t parameters = 0;
     std::int64_t bytes = 0;
     std::int64_t added_unix = 0;
+    bool operator==(const ModelRecord&) const = default;
 };
 
 struct RunRecord {
-    std::string path;        ///< folder, unique
+    std::string path;  ///< folder, unique
     std::string name;
     std::string model;
-    std::string state;       ///< "running", "finished", "stopped", "failed"
-    std::string recipe;      ///< JSON
-    std::string report;      ///< JSON, empty until there is one
+    std::string state;   ///< "running", "finished", "stopped", "failed"
+    std::string recipe;  ///< JSON
+    std::string report;  ///< JSON, empty until there is one
     std::int64_t started_unix = 0;
     std::int64_t ended_unix = 0;  ///< 0 = not yet
+    bool operator==(const RunRecord&) const = default;
+};
+
+/// One finished stage of a run.
+struct StageRecord {
+    std::int64_t position = 0;  ///< in the recipe, from 0
+    std::string stage;
+    double seconds = 0;
+    std::int64_t peak_bytes = 0;
+    std::string record;  ///< its stage.json
+    bool operator==(const StageRecord&) const = default;
+};
+
+/// What calibration saw in one layer, per expert.
+struct RoutingRecord {
+    std::int64_t layer = 0;
+    std::vector<double> load;
+    std::vector<double> saliency;
+    bool operator==(const RoutingRecord&) const = default;
+};
+
+/// A measurement outside a run.
+struct EvaluationRecord {
+    std::int64_t id = 0;
+    std::string model;
+    std::string reference;  ///< empty = none
+    std::string result;     ///< JSON, as `eval --json` prints it
+    std::int64_t measured_unix = 0;
+    bool operator==(const EvaluationRecord&) const = default;
 };
 
 struct ChatRecord {
@@ -38,29 +69,54 @@ struct ChatRecord {
     std::string model;
     std::string messages;  ///< JSON array of {"role","content"}
     std::int64_t changed_unix = 0;
+    bool operator==(const ChatRecord&) const = default;
 };
 
-/// Models, runs with their stages, metrics and routing counts, evaluations, chats. An index over run
-/// folders: everything but the chats can be rebuilt from them.
+/// Models, runs with their stages, metrics and routing counts, evaluations, chats. An index over
+/// run folders: runs can be rebuilt from them, chats live here alone. Every function throws Error
+/// StoreFailed if the database fails.
 class Library {
 public:
     explicit Library(const std::filesystem::path& path);
 
+    /// Replaces the model of that name.
     void put_model(const ModelRecord& model);
     bool remove_model(std::string_view name);
+    /// By name.
     std::vector<ModelRecord> models();
     std::optional<ModelRecord> find_model(std::string_view name);
 
+    /// Replaces the run of that path; its stages, metrics and routing stay.
     void put_run(const RunRecord& run);
+    /// With its stages, metrics and routing; the folder stays.
     bool remove_run(std::string_view path);
     /// Newest first.
     std::vector<RunRecord> runs();
-    void put_metric(std::string_view run_path, std::string_view stage, std::string_view name, double value);
+    std::optional<RunRecord> find_run(std::string_view path);
+    /// The run must be there.
+    void put_stage(std::string_view run_path, const StageRecord& stage);
+    std::vector<StageRecord> stages(std::string_view run_path);
+    void put_metric(std::string_view run_path, std::string_view stage, std::string_view name,
+                    double value);
+    /// By name; where stages share a name, the stage that comes last in the alphabet wins.
     std::map<std::string, double> metrics(std::string_view run_path);
     void put_routing(std::string_view run_path, std::int64_t layer, const std::vector<double>& load,
                      const std::vector<double>& saliency);
+    std::vector<RoutingRecord> routing(std::string_view run_path);
+
+    /// Reads a run folder (recipe.json, stage records, report.json) and replaces what is known of
+    /// it. False if there is no run in the folder. @throws Error if its files are broken
+    bool index_run(const std::filesystem::path& run_folder);
+    /// Indexes every run folder directly below `parents`; returns how many. Broken ones are logged.
+    std::size_t rebuild(const std::vector<std::filesystem::path>& parents);
+
+    std::int64_t put_evaluation(
+        const EvaluationRecord& evaluation);  ///< id 0 = new; returns its id
+    /// Newest first.
+    std::vector<EvaluationRecord> evaluations();
 
     std::int64_t put_chat(const ChatRecord& chat);  ///< id 0 = new; returns its id
+    /// Last changed first.
     std::vector<ChatRecord> chats();
     bool remove_chat(std::int64_t id);
 
