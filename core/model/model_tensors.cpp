@@ -1,5 +1,7 @@
 #include "model/model_tensors.h"
 
+#include <utility>
+
 namespace espalier {
 namespace {
 

@@ -47,7 +47,7 @@ void PlacedModel::place_tensors(const NameTable& table) {
     for (auto& tensor : model_tensors(config_)) {
         places_.emplace_hint(places_.end(), tensor.key, locate(tensor.key, tensor.shape));
     }
-    refuse_unknown();
+    sort_by_layer();
 }
 
 StoredTensor PlacedModel::locate(const TensorKey& key, const Shape& shape) const {
@@ -79,9 +79,10 @@ StoredTensor PlacedModel::locate(const TensorKey& key, const Shape& shape) const
     throw tensor_error(path_, fmt::format("lacks tensor {}", in_quotes(first_name)));
 }
 
-void PlacedModel::refuse_unknown() const {
+void PlacedModel::sort_by_layer() {
     for (const auto& tensor : stored_tensors()) {
         auto key = role_of(tensor.name);
+        by_layer_[key ? key->layer : -1].push_back(tensor.view);
         if (!key) {
             if (is_ignored(*table_, tensor.name)) continue;
             throw tensor_error(path_, fmt::format("has tensor {}, which its family does not know",
@@ -142,10 +143,9 @@ void PlacedModel::decode(const TensorKey& key, std::span<float> out) const {
 Shape PlacedModel::shape(const TensorKey& key) const { return require(key).view.shape; }
 
 void PlacedModel::release_layer(std::int32_t layer) const {
-    for (const auto& tensor : stored_tensors()) {
-        const auto key = role_of(tensor.name);
-        if ((key ? key->layer : -1) == layer) release(tensor.view);
-    }
+    const auto found = by_layer_.find(layer);
+    if (found == by_layer_.end()) return;
+    for (const auto& view : found->second) release(view);
 }
 
 std::optional<TensorKey> PlacedModel::role_of(std::string_view stored_name) const {

@@ -32,11 +32,14 @@ protected:
 
 private:
     StoredTensor locate(const TensorKey& key, const Shape& shape) const;
-    void refuse_unknown() const;
+    /// Also refuses what nobody knows or has a place for.
+    void sort_by_layer();
     const StoredTensor& require(const TensorKey& key) const;
 
     const NameTable* table_ = nullptr;
     std::map<TensorKey, StoredTensor> places_;
+    /// All stored tensors; -1 holds those outside the layers.
+    std::map<std::int32_t, std::vector<TensorView>> by_layer_;
 };
 
 }  // namespace espalier
