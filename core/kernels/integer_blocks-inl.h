@@ -7,17 +7,17 @@
 #define ESPALIER_KERNELS_INTEGER_BLOCKS_INL_H_
 #endif
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <hwy/highway.h>
 
 #include "kernels/half.h"
-#include "kernels/k_scales.h"
 
-// Each struct describes one type. codes(block, header, emit) calls emit(place, vector) for all
-// integers of a block, in the order of IntegerRows, scales of sub-blocks multiplied in: 12 bits and
-// a sign at most.
+// Each struct describes one type: value = scale * factor of the sub-block * code - minimum of the
+// group of 32. codes(block, header, emit) calls emit(place, even, odd, factor) for the codes of a
+// block in the order of IntegerRows: `even` belongs at `place`, `odd` 16 places on. A factor times
+// a code has 12 bits and a sign at most.
 
 HWY_BEFORE_NAMESPACE();
 namespace espalier::kernels::HWY_NAMESPACE {
@@ -27,23 +27,23 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// One parity of a group of 32 at most.
 using D16 = hn::CappedTag<std::int16_t, 16>;
 using DU16 = hn::RebindToUnsigned<D16>;
+using D32 = hn::RepartitionToWide<D16>;
+using DF = hn::RebindToFloat<D32>;
 using V16 = hn::VFromD<D16>;
 using VU16 = hn::VFromD<DU16>;
-inline constexpr std::size_t kLanes16 = hn::MaxLanes(D16());
+using V32 = hn::VFromD<D32>;
+using VF = hn::VFromD<DF>;
 /// Bytes that fill a vector.
-inline constexpr std::size_t kVectorBytes = 2 * kLanes16;
+inline constexpr std::size_t kVectorBytes = 2 * hn::MaxLanes(D16());
 
-/// What a block says about all of its values: value = scale * integer.
-struct ScaleHeader {
-    float scale;
-};
-
-/// value = scale * integer - minimum_scale * groups.mins[group of 32].
-struct MinimumHeader {
-    float scale;
-    float minimum_scale;
-    ScalesAndMins groups;
-};
+/// The half at `bytes`, as float: one instruction where the machine has it.
+HWY_INLINE float half_at(const std::byte* bytes) {
+    const hn::CappedTag<float, 4> d;
+    const hn::Rebind<hwy::float16_t, decltype(d)> d_half;
+    const hn::Rebind<std::uint16_t, decltype(d)> d_bits;
+    const auto half = hn::BitCast(d_half, hn::Set(d_bits, load<std::uint16_t>(bytes)));
+    return hn::GetLane(hn::PromoteTo(d, half));
+}
 
 HWY_INLINE VU16 load_bytes(const std::byte* bytes) {
     const hn::Repartition<std::uint8_t, DU16> d8;
@@ -52,29 +52,39 @@ HWY_INLINE VU16 load_bytes(const std::byte* bytes) {
 
 HWY_INLINE VU16 mask(VU16 v, std::uint16_t bits) { return hn::And(v, hn::Set(DU16(), bits)); }
 HWY_INLINE V16 as_signed(VU16 v) { return hn::BitCast(D16(), v); }
+/// Bytes at even places of a group, and at odd ones.
+HWY_INLINE V16 even_bytes(VU16 v) { return as_signed(mask(v, 0xFF)); }
+HWY_INLINE V16 odd_bytes(VU16 v) { return as_signed(hn::ShiftRight<8>(v)); }
 
-/// Bytes of a group: those at even places, and those at odd ones.
-template <typename Emit>
-HWY_INLINE void emit_unsigned_bytes(std::size_t place, VU16 v, const Emit& emit) {
-    emit(place, as_signed(mask(v, 0xFF)));
-    emit(place + 16, as_signed(hn::ShiftRight<8>(v)));
-}
+/// Factors of types without sub-blocks.
+struct NoFactor {
+    HWY_INLINE V16 times(V16 codes) const { return codes; }
+    HWY_INLINE V32 times_sum(V32 sum) const { return sum; }
+};
 
-struct BlockQ8_0 {
-    static constexpr std::size_t kElements = 32;
-    static constexpr std::size_t kBytes = 34;
-    static constexpr bool kHasMinimum = false;
+/// One factor for a whole group.
+struct GroupFactor {
+    std::int32_t value;
 
-    static HWY_INLINE ScaleHeader header(const std::byte* block) { return {load_half(block)}; }
-
-    template <typename Emit>
-    static HWY_INLINE void codes(const std::byte* block, const ScaleHeader&, const Emit& emit) {
-        for (std::size_t i = 0; i < 32; i += kVectorBytes) {
-            const V16 v = as_signed(load_bytes(block + 2 + i));
-            emit(i / 2, hn::ShiftRight<8>(hn::ShiftLeft<8>(v)));
-            emit(16 + i / 2, hn::ShiftRight<8>(v));
-        }
+    HWY_INLINE V16 times(V16 codes) const {
+        return hn::Mul(codes, hn::Set(D16(), static_cast<std::int16_t>(value)));
     }
+    HWY_INLINE V32 times_sum(V32 sum) const { return hn::Mul(sum, hn::Set(D32(), value)); }
+};
+
+/// A factor for each lane, equal in lanes that are summed.
+struct LaneFactor {
+    V16 lanes;
+
+    HWY_INLINE V16 times(V16 codes) const { return hn::Mul(codes, lanes); }
+    HWY_INLINE V32 times_sum(V32 sum) const {
+        return hn::Mul(sum, hn::ShiftRight<16>(hn::BitCast(D32(), lanes)));
+    }
+};
+
+/// What a block says about all of its values.
+struct ScaleHeader {
+    float scale;
 };
 
 /// 16 bytes of nibbles of a block of 32: the low ones are its first half, the high ones its second.
@@ -93,20 +103,36 @@ HWY_INLINE void split_nibbles(const std::byte* nibbles, const EmitBytes& emit_by
     }
 }
 
+struct BlockQ8_0 {
+    static constexpr std::size_t kElements = 32;
+    static constexpr std::size_t kBytes = 34;
+    static constexpr bool kHasMinimum = false;
+
+    static HWY_INLINE ScaleHeader header(const std::byte* block) { return {half_at(block)}; }
+
+    template <typename Emit>
+    static HWY_INLINE void codes(const std::byte* block, const ScaleHeader&, const Emit& emit) {
+        for (std::size_t i = 0; i < 32; i += kVectorBytes) {
+            const V16 v = as_signed(load_bytes(block + 2 + i));
+            emit(i / 2, hn::ShiftRight<8>(hn::ShiftLeft<8>(v)), hn::ShiftRight<8>(v), NoFactor());
+        }
+    }
+};
+
 struct BlockQ4_0 {
     static constexpr std::size_t kElements = 32;
     static constexpr std::size_t kBytes = 18;
     static constexpr bool kHasMinimum = false;
 
-    static HWY_INLINE ScaleHeader header(const std::byte* block) { return {load_half(block)}; }
+    static HWY_INLINE ScaleHeader header(const std::byte* block) { return {half_at(block)}; }
 
     template <typename Emit>
     static HWY_INLINE void codes(const std::byte* block, const ScaleHeader&, const Emit& emit) {
         const auto offset = hn::Set(D16(), std::int16_t{8});
         split_nibbles(block + 2, [&](std::size_t first, auto bytes) HWY_ATTR {
-            const auto shifted = [&](std::size_t place, V16 v)
-                                     HWY_ATTR { emit(place, hn::Sub(v, offset)); };
-            emit_unsigned_bytes(first / 2, hn::BitCast(DU16(), bytes), shifted);
+            const VU16 v = hn::BitCast(DU16(), bytes);
+            emit(first / 2, hn::Sub(even_bytes(v), offset), hn::Sub(odd_bytes(v), offset),
+                 NoFactor());
         });
     }
 };
@@ -116,17 +142,16 @@ struct BlockQ5_0 {
     static constexpr std::size_t kBytes = 22;
     static constexpr bool kHasMinimum = false;
 
-    static HWY_INLINE ScaleHeader header(const std::byte* block) { return {load_half(block)}; }
+    static HWY_INLINE ScaleHeader header(const std::byte* block) { return {half_at(block)}; }
 
     template <typename Emit>
     static HWY_INLINE void codes(const std::byte* block, const ScaleHeader&, const Emit& emit) {
         const auto high_bits = load<std::uint32_t>(block + 2);
         const auto offset = hn::Set(D16(), std::int16_t{16});
         split_nibbles(block + 6, [&](std::size_t first, auto bytes) HWY_ATTR {
-            const auto with_bit = hn::Or(bytes, fifth_bits(high_bits, first));
-            const auto shifted = [&](std::size_t place, V16 v)
-                                     HWY_ATTR { emit(place, hn::Sub(v, offset)); };
-            emit_unsigned_bytes(first / 2, hn::BitCast(DU16(), with_bit), shifted);
+            const VU16 v = hn::BitCast(DU16(), hn::Or(bytes, fifth_bits(high_bits, first)));
+            emit(first / 2, hn::Sub(even_bytes(v), offset), hn::Sub(odd_bytes(v), offset),
+                 NoFactor());
         });
     }
 
@@ -147,31 +172,68 @@ struct BlockQ5_0 {
     }
 };
 
+/// Scales of a Q4_K or Q5_K block and its 8 groups; a group's minimum is minimum_scale * mins.
+struct KHeader {
+    float scale;
+    float minimum_scale;
+    HWY_ALIGN std::int32_t factors[8];
+    std::uint8_t mins[8];
+};
+
+/// The 12 bytes after the two halves: the first four pairs in the low six bits, the last four in
+/// nibbles and the top bits of the first; four at a time.
+HWY_INLINE KHeader k_header(const std::byte* block) {
+    KHeader header;
+    header.scale = half_at(block);
+    header.minimum_scale = half_at(block + 2);
+    const auto low_factors = load<std::uint32_t>(block + 4);
+    const auto low_mins = load<std::uint32_t>(block + 8);
+    const auto nibbles = load<std::uint32_t>(block + 12);
+    constexpr std::uint32_t kNibbles = 0x0F0F0F0F;
+    constexpr std::uint32_t kSixBits = 0x3F3F3F3F;
+    const auto top_bits = [](std::uint32_t v) { return ((v >> 6) & 0x03030303) << 4; };
+    const std::uint32_t factors[2] = {low_factors & kSixBits,
+                                      (nibbles & kNibbles) | top_bits(low_factors)};
+    const std::uint32_t mins[2] = {low_mins & kSixBits,
+                                   ((nibbles >> 4) & kNibbles) | top_bits(low_mins)};
+    std::memcpy(header.mins, mins, sizeof(mins));
+    const hn::Rebind<std::uint8_t, D32> d8;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(factors);
+    for (std::size_t g = 0; g < 8; g += hn::Lanes(d8)) {
+        hn::StoreU(hn::PromoteTo(D32(), hn::LoadU(d8, bytes + g)), D32(), header.factors + g);
+    }
+    return header;
+}
+
+/// Minimums of the groups of a block.
+HWY_INLINE void store_minimums(const KHeader& header, float* out) {
+    const hn::Rebind<std::uint8_t, D32> d8;
+    const auto factor = hn::Set(DF(), header.minimum_scale);
+    for (std::size_t g = 0; g < 8; g += hn::Lanes(DF())) {
+        const auto mins = hn::PromoteTo(D32(), hn::LoadU(d8, header.mins + g));
+        hn::StoreU(hn::Mul(hn::ConvertTo(DF(), mins), factor), DF(), out + g);
+    }
+}
+
 struct BlockQ4_K {
     static constexpr std::size_t kElements = 256;
     static constexpr std::size_t kBytes = 144;
     static constexpr bool kHasMinimum = true;
 
-    static HWY_INLINE MinimumHeader header(const std::byte* block) {
-        return {load_half(block), load_half(block + 2), unpack_scales(block + 4)};
-    }
+    static HWY_INLINE KHeader header(const std::byte* block) { return k_header(block); }
 
     template <typename Emit>
-    static HWY_INLINE void codes(const std::byte* block, const MinimumHeader& header,
-                                 const Emit& emit) {
+    static HWY_INLINE void codes(const std::byte* block, const KHeader& header, const Emit& emit) {
         const std::byte* nibbles = block + 16;
-        for (std::size_t pair = 0; pair < 4; ++pair) {
-            const auto low_scale =
-                hn::Set(D16(), static_cast<std::int16_t>(header.groups.scales[2 * pair]));
-            const auto high_scale =
-                hn::Set(D16(), static_cast<std::int16_t>(header.groups.scales[2 * pair + 1]));
+        for (std::size_t group = 0; group < 8; group += 2, nibbles += 32) {
+            const GroupFactor low{header.factors[group]};
+            const GroupFactor high{header.factors[group + 1]};
             for (std::size_t i = 0; i < 32; i += kVectorBytes) {
-                const VU16 v = load_bytes(nibbles + 32 * pair + i);
-                const std::size_t place = 64 * pair + i / 2;
-                emit(place, hn::Mul(as_signed(mask(v, 15)), low_scale));
-                emit(place + 16, hn::Mul(as_signed(mask(hn::ShiftRight<8>(v), 15)), low_scale));
-                emit(place + 32, hn::Mul(as_signed(mask(hn::ShiftRight<4>(v), 15)), high_scale));
-                emit(place + 48, hn::Mul(as_signed(hn::ShiftRight<12>(v)), high_scale));
+                const VU16 v = load_bytes(nibbles + i);
+                const std::size_t place = 32 * group + i / 2;
+                emit(place, as_signed(mask(v, 15)), as_signed(mask(hn::ShiftRight<8>(v), 15)), low);
+                emit(place + 32, as_signed(mask(hn::ShiftRight<4>(v), 15)),
+                     as_signed(hn::ShiftRight<12>(v)), high);
             }
         }
     }
@@ -182,28 +244,29 @@ struct BlockQ5_K {
     static constexpr std::size_t kBytes = 176;
     static constexpr bool kHasMinimum = true;
 
-    static HWY_INLINE MinimumHeader header(const std::byte* block) {
-        return {load_half(block), load_half(block + 2), unpack_scales(block + 4)};
-    }
+    static HWY_INLINE KHeader header(const std::byte* block) { return k_header(block); }
 
     template <typename Emit>
-    static HWY_INLINE void codes(const std::byte* block, const MinimumHeader& header,
-                                 const Emit& emit) {
-        const std::byte* nibbles = block + 48;
+    static HWY_INLINE void codes(const std::byte* block, const KHeader& header, const Emit& emit) {
         for (std::size_t i = 0; i < 32; i += kVectorBytes) {
             VU16 high = load_bytes(block + 16 + i);  // bit j belongs to group j
-            for (std::size_t group = 0; group < 8; ++group) {
-                const VU16 v = load_bytes(nibbles + 32 * (group / 2) + i);
-                const VU16 nibble = mask(group % 2 == 0 ? v : hn::ShiftRight<4>(v), 0x0F0F);
-                const VU16 bytes = hn::Or(nibble, hn::ShiftLeft<4>(mask(high, 0x0101)));
-                high = hn::ShiftRight<1>(high);
-                const auto factor =
-                    hn::Set(D16(), static_cast<std::int16_t>(header.groups.scales[group]));
-                const auto scaled = [&](std::size_t place, V16 code)
-                                        HWY_ATTR { emit(place, hn::Mul(code, factor)); };
-                emit_unsigned_bytes(32 * group + i / 2, bytes, scaled);
+            const std::byte* nibbles = block + 48 + i;
+            for (std::size_t group = 0; group < 8; group += 2, nibbles += 32) {
+                const VU16 v = load_bytes(nibbles);
+                emit_group(32 * group + i / 2, mask(v, 0x0F0F), high, header.factors[group], emit);
+                emit_group(32 * group + 32 + i / 2, mask(hn::ShiftRight<4>(v), 0x0F0F),
+                           hn::ShiftRight<1>(high), header.factors[group + 1], emit);
+                high = hn::ShiftRight<2>(high);
             }
         }
+    }
+
+private:
+    template <typename Emit>
+    static HWY_INLINE void emit_group(std::size_t place, VU16 nibbles, VU16 high,
+                                      std::int32_t factor, const Emit& emit) {
+        const VU16 bytes = hn::Or(nibbles, hn::ShiftLeft<4>(mask(high, 0x0101)));
+        emit(place, even_bytes(bytes), odd_bytes(bytes), GroupFactor{factor});
     }
 };
 
@@ -212,47 +275,64 @@ struct BlockQ6_K {
     static constexpr std::size_t kBytes = 210;
     static constexpr bool kHasMinimum = false;
 
-    static HWY_INLINE ScaleHeader header(const std::byte* block) {
-        return {load_half(block + 208)};
-    }
+    struct Header {
+        float scale;
+        HWY_ALIGN std::int16_t factors[16];  ///< one for 16 elements
+    };
 
-    /// Scales of the 16 elements from `i` of a group and, in a longer vector, of the next 16.
-    template <typename D = D16>
-    static HWY_INLINE V16 scales(const std::byte* of_group, std::size_t i) {
-        const auto at = [&](std::size_t j) HWY_ATTR {
-            return std::int16_t{static_cast<std::int8_t>(of_group[j])};
-        };
-        if constexpr (hn::MaxLanes(D()) == 16) {
-            const hn::Half<D> half;
-            return hn::Combine(D(), hn::Set(half, at(1)), hn::Set(half, at(0)));
-        } else {
-            return hn::Set(D(), at(i / 16));
+    static HWY_INLINE Header header(const std::byte* block) {
+        Header header;
+        header.scale = half_at(block + 208);
+        const hn::Rebind<std::int8_t, D16> d8;
+        const auto* factors = reinterpret_cast<const std::int8_t*>(block + 192);
+        for (std::size_t i = 0; i < 16; i += hn::Lanes(d8)) {
+            hn::StoreU(hn::PromoteTo(D16(), hn::LoadU(d8, factors + i)), D16(), header.factors + i);
         }
+        return header;
     }
 
     template <typename Emit>
-    static HWY_INLINE void codes(const std::byte* block, const ScaleHeader&, const Emit& emit) {
-        const auto offset = hn::Set(D16(), std::int16_t{32});
+    static HWY_INLINE void codes(const std::byte* block, const Header& header, const Emit& emit) {
         for (std::size_t half = 0; half < 2; ++half) {
+            const V16 factors = hn::LoadDup128(D16(), header.factors + 8 * half);
             for (std::size_t i = 0; i < 32; i += kVectorBytes) {
-                const std::byte* low = block + 64 * half + i;
-                VU16 high = load_bytes(block + 128 + 32 * half + i);  // two bits a group
-                const VU16 first = load_bytes(low);
-                const VU16 second = load_bytes(low + 32);
-                for (std::size_t group = 0; group < 4; ++group) {
-                    const VU16 packed = group % 2 == 0 ? first : second;
-                    const VU16 nibble =
-                        mask(group < 2 ? packed : hn::ShiftRight<4>(packed), 0x0F0F);
-                    const VU16 bytes = hn::Or(nibble, hn::ShiftLeft<4>(mask(high, 0x0303)));
-                    high = hn::ShiftRight<2>(high);
-                    const V16 factor = scales(block + 192 + 2 * (4 * half + group), i);
-                    const auto scaled = [&](std::size_t place, V16 code) HWY_ATTR {
-                        emit(place, hn::Mul(hn::Sub(code, offset), factor));
-                    };
-                    emit_unsigned_bytes(32 * (4 * half + group) + i / 2, bytes, scaled);
-                }
+                const VU16 first = load_bytes(block + 64 * half + i);
+                const VU16 second = load_bytes(block + 64 * half + 32 + i);
+                const VU16 high = load_bytes(block + 128 + 32 * half + i);  // two bits a group
+                const std::size_t place = 128 * half + i / 2;
+                emit_group<0>(place, first, high, factors, i, emit);
+                emit_group<1>(place, second, hn::ShiftRight<2>(high), factors, i, emit);
+                emit_group<2>(place, hn::ShiftRight<4>(first), hn::ShiftRight<4>(high), factors, i,
+                              emit);
+                emit_group<3>(place, hn::ShiftRight<4>(second), hn::ShiftRight<6>(high), factors, i,
+                              emit);
             }
         }
+    }
+
+private:
+    template <std::size_t Group, typename Emit>
+    static HWY_INLINE void emit_group(std::size_t place, VU16 nibbles, VU16 high, V16 factors,
+                                      std::size_t i, const Emit& emit) {
+        const auto offset = hn::Set(D16(), std::int16_t{32});
+        const VU16 bytes = hn::Or(mask(nibbles, 0x0F0F), hn::ShiftLeft<4>(mask(high, 0x0303)));
+        emit(place + 32 * Group, hn::Sub(even_bytes(bytes), offset),
+             hn::Sub(odd_bytes(bytes), offset), LaneFactor{factors_of(factors, 2 * Group, i)});
+    }
+
+    /// Factor `index` in the lanes of the first 16 elements from i on, the next one in those of the
+    /// others.
+    static HWY_INLINE V16 factors_of(V16 factors, std::size_t index, std::size_t i) {
+        const hn::Repartition<std::uint8_t, D16> d8;
+        const auto pair = [](std::size_t at) {
+            return static_cast<int>(2 * at | (2 * at + 1) << 8);
+        };
+        const auto first = hn::Set(D16(), static_cast<std::int16_t>(pair(index + i / 16)));
+        const auto second = hn::Set(D16(), static_cast<std::int16_t>(pair(index + 1)));
+        const auto places =
+            hn::MaxLanes(D16()) == 16 ? hn::ConcatUpperLower(D16(), second, first) : first;
+        return hn::BitCast(D16(),
+                           hn::TableLookupBytes(hn::BitCast(d8, factors), hn::BitCast(d8, places)));
     }
 };
 

@@ -37,22 +37,12 @@ void matmul_integer(const MatrixView&, RowRange, const IntegerRows&, ProductsVie
 
 #else
 
-using D32 = hn::RepartitionToWide<D16>;
-using DF = hn::RebindToFloat<D32>;
-using V32 = hn::VFromD<D32>;
-using VF = hn::VFromD<DF>;
-
-/// Integer products of one piece of a row, summed in lanes.
-struct IntegerSum {
-    V32 even;
-    V32 odd;
-
-    HWY_INLINE void clear() { even = odd = hn::Zero(D32()); }
-    HWY_INLINE void add(V16 a, V16 b) {
-        even = hn::ReorderWidenMulAccumulate(D32(), a, b, even, odd);
-    }
-    HWY_INLINE VF value() const { return hn::ConvertTo(DF(), hn::Add(even, odd)); }
-};
+/// Sum of products of neighbouring lanes, exact.
+HWY_INLINE V32 add_products(V16 a, V16 b, V32 sum) {
+    V32 odd = hn::Zero(D32());
+    const V32 even = hn::ReorderWidenMulAccumulate(D32(), a, b, sum, odd);
+    return hn::Add(even, odd);
+}
 
 /// sum - minimums of a block of 256 * sums of its groups.
 HWY_INLINE VF subtract_minimums(VF sum, const float* minimums, const float* group_sums) {
@@ -62,16 +52,6 @@ HWY_INLINE VF subtract_minimums(VF sum, const float* minimums, const float* grou
     return sum;
 }
 
-/// minimum_scale * mins, one for each group of 32.
-HWY_INLINE void store_minimums(const MinimumHeader& header, float* out) {
-    const hn::Rebind<std::uint8_t, DF> d8;
-    const auto factor = hn::Set(DF(), header.minimum_scale);
-    for (std::size_t g = 0; g < kIntegerBlock / kIntegerGroup; g += hn::Lanes(DF())) {
-        const auto mins = hn::PromoteTo(D32(), hn::LoadU(d8, header.groups.mins.data() + g));
-        hn::StoreU(hn::Mul(hn::ConvertTo(DF(), mins), factor), DF(), out + g);
-    }
-}
-
 /// The integer form of one vector, from some column on.
 struct VectorPart {
     const std::int16_t* values;
@@ -79,7 +59,7 @@ struct VectorPart {
     const float* sums;
 };
 
-VectorPart part_of(const IntegerRows& x, std::size_t vector, std::size_t column) {
+HWY_INLINE VectorPart part_of(const IntegerRows& x, std::size_t vector, std::size_t column) {
     const std::size_t row = x.index(vector);
     return {x.values.data() + row * x.columns + column,
             x.scales.data() + row * x.num_blocks() + column / kIntegerBlock,
@@ -96,12 +76,15 @@ HWY_INLINE float dot_packed(const std::byte* block, const VectorPart& x, std::si
         const std::size_t end = std::min(c + kIntegerBlock, n);
         for (std::size_t i = c; i < end; i += Block::kElements, block += Block::kBytes) {
             const auto header = Block::header(block);
-            IntegerSum sum;
-            sum.clear();
-            Block::codes(block, header, [&](std::size_t place, V16 codes) HWY_ATTR {
-                sum.add(codes, hn::LoadU(D16(), x.values + i + place));
-            });
-            part = hn::MulAdd(sum.value(), hn::Set(DF(), header.scale), part);
+            V32 sum = hn::Zero(D32());
+            const auto multiply = [&](std::size_t place, V16 even, V16 odd, auto factor) HWY_ATTR {
+                const std::int16_t* values = x.values + i + place;
+                V32 products = add_products(even, hn::LoadU(D16(), values), hn::Zero(D32()));
+                products = add_products(odd, hn::LoadU(D16(), values + 16), products);
+                sum = hn::Add(sum, factor.times_sum(products));
+            };
+            Block::codes(block, header, multiply);
+            part = hn::MulAdd(hn::ConvertTo(DF(), sum), hn::Set(DF(), header.scale), part);
             if constexpr (Block::kHasMinimum) store_minimums(header, minimums);
         }
         total = hn::MulAdd(part, hn::Set(DF(), x.scales[c / kIntegerBlock]), total);
@@ -127,56 +110,101 @@ void unpack_row(const std::byte* block, std::size_t n, CodeTile& tile, std::size
     float* minimums = tile.minimums + row * kTileGroups;
     for (std::size_t i = 0; i < n; i += Block::kElements, block += Block::kBytes) {
         const auto header = Block::header(block);
-        Block::codes(block, header, [&](std::size_t place, V16 v) HWY_ATTR {
-            hn::StoreU(v, D16(), codes + i + place);
-        });
+        const auto store = [&](std::size_t place, V16 even, V16 odd, auto factor) HWY_ATTR {
+            hn::StoreU(factor.times(even), D16(), codes + i + place);
+            hn::StoreU(factor.times(odd), D16(), codes + i + place + 16);
+        };
+        Block::codes(block, header, store);
         scales[i / Block::kElements] = header.scale;
         if constexpr (Block::kHasMinimum) store_minimums(header, minimums + i / kIntegerGroup);
     }
 }
 
+/// R rows of codes against T vectors over one super-block of 256: parts[r][t] = scale * integer
+/// sum. Not inlined: on its own, all of its sums fit into registers.
+template <typename Block, std::size_t R, std::size_t T>
+requires(Block::kElements == kIntegerBlock) HWY_NOINLINE
+    void dot_codes(const std::int16_t* codes, const float* scales,
+                   const std::array<const std::int16_t*, T>& x, std::size_t, VF (&parts)[R][T]) {
+    V32 sums[R][T];
+    HWY_UNROLL(8)
+    for (std::size_t r = 0; r < R; ++r) {
+        HWY_UNROLL(8)
+        for (std::size_t t = 0; t < T; ++t) sums[r][t] = hn::Zero(D32());
+    }
+    HWY_UNROLL(4)
+    for (std::size_t i = 0; i < kIntegerBlock; i += hn::Lanes(D16())) {
+        V16 v[T];
+        HWY_UNROLL(8)
+        for (std::size_t t = 0; t < T; ++t) v[t] = hn::LoadU(D16(), x[t] + i);
+        HWY_UNROLL(8)
+        for (std::size_t r = 0; r < R; ++r) {
+            const V16 w = hn::LoadU(D16(), codes + r * kCodeColumns + i);
+            HWY_UNROLL(8)
+            for (std::size_t t = 0; t < T; ++t) sums[r][t] = add_products(w, v[t], sums[r][t]);
+        }
+    }
+    HWY_UNROLL(8)
+    for (std::size_t r = 0; r < R; ++r) {
+        const VF scale = hn::Set(DF(), scales[r * kTileGroups]);
+        HWY_UNROLL(8)
+        for (std::size_t t = 0; t < T; ++t) {
+            parts[r][t] = hn::Mul(hn::ConvertTo(DF(), sums[r][t]), scale);
+        }
+    }
+}
+
+/// The same for up to 8 blocks of 32, each with its own scale.
+template <typename Block, std::size_t R, std::size_t T>
+requires(Block::kElements == kIntegerGroup) HWY_NOINLINE
+    void dot_codes(const std::int16_t* codes, const float* scales,
+                   const std::array<const std::int16_t*, T>& x, std::size_t n, VF (&parts)[R][T]) {
+    constexpr std::size_t kPieces = kIntegerGroup / hn::MaxLanes(D16());
+    VF sums[R][T];
+    HWY_UNROLL(8)
+    for (std::size_t r = 0; r < R; ++r) {
+        HWY_UNROLL(8)
+        for (std::size_t t = 0; t < T; ++t) sums[r][t] = hn::Zero(DF());
+    }
+    for (std::size_t i = 0; i < n; i += kIntegerGroup) {
+        HWY_UNROLL(8)
+        for (std::size_t r = 0; r < R; ++r) {
+            const VF scale = hn::Set(DF(), scales[r * kTileGroups + i / kIntegerGroup]);
+            HWY_UNROLL(8)
+            for (std::size_t t = 0; t < T; ++t) {
+                V32 sum = hn::Zero(D32());
+                HWY_UNROLL(8)
+                for (std::size_t k = 0; k < kPieces; ++k) {
+                    const std::size_t at = i + k * hn::Lanes(D16());
+                    sum = add_products(hn::LoadU(D16(), codes + r * kCodeColumns + at),
+                                       hn::LoadU(D16(), x[t] + at), sum);
+                }
+                sums[r][t] = hn::MulAdd(hn::ConvertTo(DF(), sum), scale, sums[r][t]);
+            }
+        }
+    }
+    HWY_UNROLL(8)
+    for (std::size_t r = 0; r < R; ++r) {
+        HWY_UNROLL(8)
+        for (std::size_t t = 0; t < T; ++t) parts[r][t] = sums[r][t];
+    }
+}
+
 /// R rows of a tile against T vectors; sums lanes as dot_packed() does.
 template <typename Block, std::size_t R, std::size_t T>
-HWY_INLINE void dot_tile_block(const CodeTile& tile, std::size_t row,
-                               const std::array<VectorPart, T>& x, std::size_t n, bool adds,
-                               const std::array<float*, T>& out) {
+void dot_tile_block(const CodeTile& tile, std::size_t row, const std::array<VectorPart, T>& x,
+                    std::size_t n, bool adds, const std::array<float*, T>& out) {
     VF totals[R][T];
     for (auto& of_row : totals) {
         for (auto& total : of_row) total = hn::Zero(DF());
     }
-    const std::int16_t* codes = tile.codes + row * kCodeColumns;
-    const float* scales = tile.scales + row * kTileGroups;
     for (std::size_t c = 0; c < n; c += kIntegerBlock) {
         VF parts[R][T];
-        for (auto& of_row : parts) {
-            for (auto& part : of_row) part = hn::Zero(DF());
-        }
-        const std::size_t end = std::min(c + kIntegerBlock, n);
-        for (std::size_t i = c; i < end; i += Block::kElements) {
-            IntegerSum sums[R][T];
-            for (auto& of_row : sums) {
-                for (IntegerSum& sum : of_row) sum.clear();
-            }
-            for (std::size_t j = i; j < i + Block::kElements; j += hn::Lanes(D16())) {
-                V16 v[T];
-                HWY_UNROLL(8)
-                for (std::size_t t = 0; t < T; ++t) v[t] = hn::LoadU(D16(), x[t].values + j);
-                HWY_UNROLL(8)
-                for (std::size_t r = 0; r < R; ++r) {
-                    const V16 w = hn::LoadU(D16(), codes + r * kCodeColumns + j);
-                    HWY_UNROLL(8)
-                    for (std::size_t t = 0; t < T; ++t) sums[r][t].add(w, v[t]);
-                }
-            }
-            HWY_UNROLL(8)
-            for (std::size_t r = 0; r < R; ++r) {
-                const VF scale = hn::Set(DF(), scales[r * kTileGroups + i / Block::kElements]);
-                HWY_UNROLL(8)
-                for (std::size_t t = 0; t < T; ++t) {
-                    parts[r][t] = hn::MulAdd(sums[r][t].value(), scale, parts[r][t]);
-                }
-            }
-        }
+        std::array<const std::int16_t*, T> values{};
+        for (std::size_t t = 0; t < T; ++t) values[t] = x[t].values + c;
+        dot_codes<Block, R, T>(tile.codes + row * kCodeColumns + c,
+                               tile.scales + row * kTileGroups + c / Block::kElements, values,
+                               std::min(kIntegerBlock, n - c), parts);
         for (std::size_t t = 0; t < T; ++t) {
             const VF scale = hn::Set(DF(), x[t].scales[c / kIntegerBlock]);
             for (std::size_t r = 0; r < R; ++r) {
