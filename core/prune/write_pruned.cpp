@@ -129,6 +129,10 @@ void write_gguf_file(const PruneWrite& request, const GgufFile& source, const Cu
 PruneReport write_pruned(const PruneWrite& request) {
     const MoeConfig& config = request.model.config();
     require_writable(request.plan, config);
+    if (!request.plan.model_hash.empty() && request.plan.model_hash != request.model.hash()) {
+        log("prune").warn("the expert plan was made for another model than {}",
+                          request.model.path().string());
+    }
     const CutModel cut = cut_tensors(request.model, request.plan);
     require_free_name(request.out);
     require_room(request.out, cut.bytes_after);

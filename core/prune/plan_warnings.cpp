@@ -1,0 +1,141 @@
+#include "prune/plan_warnings.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <iterator>
+#include <limits>
+#include <optional>
+
+#include "prune/expert_sets.h"
+#include "prune/explain_plan.h"
+#include "prune/rank_experts.h"
+#include "routing/criterion.h"
+#include "routing/score_functions.h"
+
+namespace espalier {
+namespace {
+
+// Limits of spec "expert pruning" 10 and 11.
+constexpr double kMostUncertain = 0.10;
+constexpr double kMostDead = 0.05;
+constexpr double kLeastStable = 0.97;
+constexpr double kDeepCut = 0.25;
+constexpr std::int64_t kFewExperts = 64;
+
+/// Removed experts whose REAP score, give or take two standard errors, reaches the worst kept one.
+double uncertain_share(const ExpertStats& stats, const ExpertPlan& plan) {
+    std::size_t uncertain = 0;
+    std::size_t removed_total = 0;
+    for (const auto& [index, layer_plan] : plan.layers) {
+        const LayerStats& layer = stats.layers.at(index);
+        const auto scores = score_reap(layer, {});
+        const auto error = reap_standard_error(layer);
+        double lowest_kept = std::numeric_limits<double>::infinity();
+        for (const auto id : layer_plan.kept) {
+            lowest_kept = std::min(lowest_kept, scores[static_cast<std::size_t>(id)]);
+        }
+        for (const auto id : removed_experts(layer_plan.kept, scores.size())) {
+            const auto e = static_cast<std::size_t>(id);
+            ++removed_total;
+            uncertain += scores[e] + 2.0 * error[e] > lowest_kept ? 1U : 0U;
+        }
+    }
+    return removed_total == 0 ? 0.0
+                              : static_cast<double>(uncertain) / static_cast<double>(removed_total);
+}
+
+double jaccard(const ExpertIds& a, const ExpertIds& b) {
+    ExpertIds common;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(common));
+    return static_cast<double>(common.size()) /
+           static_cast<double>(a.size() + b.size() - common.size());
+}
+
+/// Mean overlap of what REAP would keep by the first half of the data and by all of it; nothing if
+/// the halves were not measured.
+std::optional<double> stability(const ExpertStats& stats, const ExpertPlan& plan) {
+    double sum = 0.0;
+    for (const auto& [index, layer_plan] : plan.layers) {
+        const LayerStats& layer = stats.layers.at(index);
+        const std::size_t experts = layer.count.size();
+        if (layer.half_count.size() != 2 * experts ||
+            layer.half_gated_norm_sum.size() != 2 * experts) {
+            return std::nullopt;
+        }
+        const std::vector<std::int64_t> count(
+            layer.half_count.begin(),
+            layer.half_count.begin() + static_cast<std::ptrdiff_t>(experts));
+        const auto half = mean_per_selection(layer.half_gated_norm_sum, count);
+        const auto keep = static_cast<std::ptrdiff_t>(layer_plan.kept.size());
+        const auto best = [&](const std::vector<double>& scores,
+                              const std::vector<std::int64_t>& counts) {
+            ExpertIds order = rank_experts(scores, counts);
+            ExpertIds kept(order.begin(), order.begin() + keep);
+            std::sort(kept.begin(), kept.end());
+            return kept;
+        };
+        sum += jaccard(best(half, count), best(score_reap(layer, {}), layer.count));
+    }
+    return sum / static_cast<double>(plan.layers.size());
+}
+
+void warn(Json& warnings, const char* code, std::string text) {
+    warnings.push_back({{"code", code}, {"text", std::move(text)}});
+}
+
+void warn_of_cut(const ExpertStats& stats, const ExpertPlan& plan, Json& warnings) {
+    std::size_t kept = 0;
+    std::size_t dead = 0;
+    std::size_t all = 0;
+    for (const auto& [index, layer_plan] : plan.layers) {
+        kept += layer_plan.kept.size();
+        dead += never_activated(stats.layers.at(index).count).size();
+        all += static_cast<std::size_t>(stats.num_experts);
+    }
+    if (static_cast<double>(dead) > kMostDead * static_cast<double>(all)) {
+        warn(warnings, "dead_experts",
+             fmt::format(
+                 "{} of {} experts were never chosen: the data may not cover what they know.", dead,
+                 all));
+    }
+    const double removed = 1.0 - static_cast<double>(kept) / static_cast<double>(all);
+    if (removed > kDeepCut && stats.num_experts <= kFewExperts) {
+        warn(warnings, "deep_cut",
+             fmt::format(
+                 "{:.0f} % of the experts go, of {} a layer: models with few experts lose more.",
+                 100 * removed, stats.num_experts));
+    }
+}
+
+}  // namespace
+
+Json plan_warnings(const ExpertStats& stats, const ExpertPlan& plan,
+                   const std::map<std::string, double>& mass) {
+    Json warnings = Json::array();
+    for (const auto& [task, share] : mass) {
+        if (share >= kLowestTaskMass) continue;
+        warn(warnings, "low_task_mass",
+             fmt::format("The kept experts carry {:.0f} % of {}, less than {:.0f} %.", 100 * share,
+                         task.empty() ? "the output" : fmt::format("the output for \"{}\"", task),
+                         100 * kLowestTaskMass));
+    }
+    warn_of_cut(stats, plan, warnings);
+    if (plan.criterion == "reap") {
+        const double uncertain = uncertain_share(stats, plan);
+        if (uncertain > kMostUncertain) {
+            warn(warnings, "uncertain_cut",
+                 fmt::format("{:.0f} % of the removed experts are within two standard errors of "
+                             "the kept ones.",
+                             100 * uncertain));
+        }
+    }
+    if (const auto stable = stability(stats, plan); stable && *stable < kLeastStable) {
+        warn(warnings, "unstable_choice",
+             fmt::format(
+                 "By half of the data the choice would agree to {:.0f} % only: calibrate on more.",
+                 100 * *stable));
+    }
+    return warnings;
+}
+
+}  // namespace espalier
