@@ -1,20 +1,16 @@
 #include <array>
 #include <cstdint>
 
+#include "quant/affine_super_block.h"
 #include "quant/block_encoders.h"
 #include "quant/block_weights.h"
-#include "quant/super_block.h"
+#include "quant/symmetric_super_block.h"
 
 // Layouts of the K-quants; kernels/decode_k.cpp reads them.
 namespace espalier {
 namespace {
 
 using Codes = std::array<std::uint8_t, kSuperBlock>;
-
-// A short grid will do where codes are many, and a wide one where they are few.
-constexpr TrialGrid kGrid4{-0.9F, 0.05F, 37};
-constexpr TrialGrid kGrid5{-0.9F, 0.05F, 37};
-constexpr TrialGrid kGrid2{-0.9F, 0.05F, 37};
 
 std::byte byte_of(unsigned value) { return static_cast<std::byte>(value & 255U); }
 
@@ -69,7 +65,7 @@ void encode_q2_k(std::span<const float> values, std::span<const float> importanc
                  std::span<std::byte> out) {
     for_each_super_block<84>(values, importance, out,
                              [](SuperBlockSpan x, SuperBlockSpan w, std::byte* to) {
-                                 const auto block = Q2KBlock::search(x, w, kGrid2);
+                                 const auto block = Q2KBlock::search(x, w);
                                  for (std::size_t j = 0; j < 16; ++j)
                                      to[j] = byte_of(block.scale(j) | block.min(j) << 4);
                                  pack_two_bits(block.codes(x), to + 16);
@@ -101,7 +97,7 @@ void encode_q4_k(std::span<const float> values, std::span<const float> importanc
                  std::span<std::byte> out) {
     for_each_super_block<144>(values, importance, out,
                               [](SuperBlockSpan x, SuperBlockSpan w, std::byte* to) {
-                                  const auto block = Q4KBlock::search(x, w, kGrid4);
+                                  const auto block = Q4KBlock::search(x, w);
                                   store_half(block.d(), to);
                                   store_half(block.dmin(), to + 2);
                                   pack_scales(block, to + 4);
@@ -113,7 +109,7 @@ void encode_q5_k(std::span<const float> values, std::span<const float> importanc
                  std::span<std::byte> out) {
     for_each_super_block<176>(
         values, importance, out, [](SuperBlockSpan x, SuperBlockSpan w, std::byte* to) {
-            const auto block = Q5KBlock::search(x, w, kGrid5);
+            const auto block = Q5KBlock::search(x, w);
             const Codes codes = block.codes(x);
             store_half(block.d(), to);
             store_half(block.dmin(), to + 2);

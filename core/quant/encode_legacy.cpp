@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/fit_codes.h"
 #include "quant/block_encoders.h"
-#include "quant/block_fit.h"
 #include "quant/block_weights.h"
 #include "quant/half_scale.h"
 
@@ -50,7 +50,7 @@ Codes nearest_symmetric(Block x, float half_range, Stored& stored) {
     const auto extreme = std::max_element(
         x.begin(), x.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
     stored.scale = *extreme / -half_range;
-    const float inverse = inverse_of(stored.scale);
+    const float inverse = kernels::inverse_of(stored.scale);
     Codes codes{};
     for (std::size_t i = 0; i < kBlock; ++i) {
         const auto code = static_cast<int>(x[i] * inverse + half_range + 0.5F);
@@ -64,7 +64,7 @@ Codes nearest_affine(Block x, float max_code, Stored& stored) {
     const auto [low, high] = std::minmax_element(x.begin(), x.end());
     stored.scale = (*high - *low) / max_code;
     stored.offset = *low;
-    const float inverse = inverse_of(stored.scale);
+    const float inverse = kernels::inverse_of(stored.scale);
     Codes codes{};
     for (std::size_t i = 0; i < kBlock; ++i) {
         const auto code = static_cast<int>((x[i] - *low) * inverse + 0.5F);
@@ -75,10 +75,10 @@ Codes nearest_affine(Block x, float max_code, Stored& stored) {
 
 /// Best codes for a scale and offset, and their weighted error.
 Codes best_codes(Block x, const Stored& stored, float lowest, float highest) {
-    const float inverse = inverse_of(stored.scale);
+    const float inverse = kernels::inverse_of(stored.scale);
     Codes codes{};
     for (std::size_t i = 0; i < kBlock; ++i) {
-        const float code = nearest_code(inverse * (x[i] - stored.offset), lowest, highest);
+        const float code = kernels::nearest_code(inverse * (x[i] - stored.offset), lowest, highest);
         codes[i] = static_cast<std::uint8_t>(static_cast<int>(code - lowest));
     }
     return codes;
@@ -89,8 +89,8 @@ Stored better_of(Block x, Block w, const Stored& plain, const Stored& fit, float
                  float highest) {
     const Stored a{round_to_half(plain.scale), round_to_half(plain.offset)};
     const Stored b{round_to_half(fit.scale), round_to_half(fit.offset)};
-    const float plain_error = code_error(x, w, a.scale, -a.offset, lowest, highest);
-    const float fit_error = code_error(x, w, b.scale, -b.offset, lowest, highest);
+    const float plain_error = kernels::code_error(x, w, a.scale, -a.offset, {lowest, highest});
+    const float fit_error = kernels::code_error(x, w, b.scale, -b.offset, {lowest, highest});
     return fit_error < plain_error ? b : a;
 }
 
@@ -117,7 +117,7 @@ void encode_symmetric(Block x, std::span<const float> importance, std::byte* to)
     Codes codes = nearest_symmetric(x, kHalfRange, stored);
     if (!importance.empty()) {
         const WeightedBlock w(x, Block(importance));
-        const ScaleFit fit = fit_scale(x, w.span(), -kHalfRange, kHalfRange - 1);
+        const kernels::ScaleFit fit = kernels::fit_scale(x, w.span(), -kHalfRange);
         stored = better_of(x, w.span(), stored, {fit.scale, 0.0F}, -kHalfRange, kHalfRange - 1);
         codes = best_codes(x, stored, -kHalfRange, kHalfRange - 1);
     }
@@ -133,7 +133,8 @@ void encode_affine(Block x, std::span<const float> importance, std::byte* to) {
     Codes codes = nearest_affine(x, kMaxCode, stored);
     if (!importance.empty()) {
         const WeightedBlock w(x, Block(importance));
-        const AffineFit fit = fit_affine(x, w.span(), kMaxCode, OffsetSign::Any, TrialGrid{});
+        const kernels::AffineFit fit =
+            kernels::fit_affine(x, w.span(), kMaxCode, kernels::OffsetSign::Any);
         stored = better_of(x, w.span(), stored, {fit.scale, -fit.offset}, 0.0F, kMaxCode);
         codes = best_codes(x, stored, 0.0F, kMaxCode);
     }
@@ -146,7 +147,7 @@ void encode_q8_0_block(Block x, std::byte* to) {
     float largest = 0;
     for (const float value : x) largest = std::max(largest, std::fabs(value));
     const float scale = largest / 127.0F;
-    const float inverse = inverse_of(scale);
+    const float inverse = kernels::inverse_of(scale);
     store_half(scale, to);
     for (std::size_t i = 0; i < kBlock; ++i) {
         const auto code = static_cast<std::int8_t>(round_away(x[i] * inverse));

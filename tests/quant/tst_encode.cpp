@@ -12,9 +12,10 @@
 #include "formats/gguf_reader.h"
 #include "formats/safetensors_reader.h"
 #include "kernels/decode.h"
+#include "quant/affine_super_block.h"
 #include "quant/block_weights.h"
 #include "quant/encode.h"
-#include "quant/super_block.h"
+#include "quant/symmetric_super_block.h"
 
 using namespace espalier;
 
@@ -219,9 +220,8 @@ private Q_SLOTS:
                     kMargin * yardstick["rel_rmse"].get<double>());
             QVERIFY(rel_rmse(source.values, plain, source.importance) <=
                     kMargin * yardstick["weighted_rel_rmse_as_stored"].get<double>());
-            // Q5_1 chases large elements a little more than the reference: 0.04 % on "heavy".
             QVERIFY(rel_rmse(source.values, weighted, source.importance) <=
-                    1.001 * yardstick["weighted_rel_rmse_with_importance"].get<double>());
+                    kMargin * yardstick["weighted_rel_rmse_with_importance"].get<double>());
         }
     }
 
