@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "formats/tokenizer_json.h"
+
 namespace espalier {
 namespace {
 
@@ -85,36 +87,31 @@ bool is_true(const Json& object, const char* key, bool fallback) {
     return found != object.end() && found->is_boolean() ? found->get<bool>() : fallback;
 }
 
-std::string text_of(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// The step that one member of the pre-tokenizer's sequence is; nothing if it is of another kind.
 std::optional<std::string> step_of(const Json& member) {
-    const std::string type = text_of(member, "type");
+    const std::string type = json_text(member, "type");
     if (type == "Digits" && is_true(member, "individual_digits", false)) {
         return std::string(kIndividualDigits);
     }
     const auto pattern = member.find("pattern");
     if (type != "Split" || pattern == member.end() || !pattern->is_object()) return std::nullopt;
-    if (text_of(member, "behavior") != "Isolated" || is_true(member, "invert", false)) {
+    if (json_text(member, "behavior") != "Isolated" || is_true(member, "invert", false)) {
         return std::nullopt;
     }
-    return text_of(*pattern, "Regex");
+    return json_text(*pattern, "Regex");
 }
 
 /// Steps before the closing ByteLevel; nothing if the pre-tokenizer is of another kind.
 std::optional<std::vector<std::string>> steps_of(const Json& pre_tokenizer) {
     std::vector<Json> members;
-    if (text_of(pre_tokenizer, "type") == "Sequence") {
+    if (json_text(pre_tokenizer, "type") == "Sequence") {
         const auto list = pre_tokenizer.find("pretokenizers");
         if (list == pre_tokenizer.end() || !list->is_array()) return std::nullopt;
         members.assign(list->begin(), list->end());
     } else {
         members.push_back(pre_tokenizer);
     }
-    if (members.empty() || text_of(members.back(), "type") != "ByteLevel" ||
+    if (members.empty() || json_text(members.back(), "type") != "ByteLevel" ||
         is_true(members.back(), "add_prefix_space", true)) {
         return std::nullopt;
     }
