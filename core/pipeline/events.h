@@ -20,19 +20,20 @@ struct StageStarted {
 /// `fraction` never goes back within a stage.
 struct StageProgress {
     std::size_t index = 0;
-    double fraction = 0;    ///< 0 to 1 of this stage
-    std::string now;        ///< "layer 3 of 6"
+    double fraction = 0;  ///< 0 to 1 of this stage
+    std::string now;      ///< "layer 3 of 6"
 };
 
 /// One layer's routing as calibration or evaluation measured it.
 struct LayerMeasured {
     std::int64_t layer = 0;
-    std::vector<double> load;      ///< share of selections per expert
-    std::vector<double> saliency;  ///< per expert, by the recipe's criterion
+    std::vector<double> load;        ///< share of selections per expert
+    std::vector<double> saliency;    ///< per expert, by the recipe's criterion
+    std::vector<std::int32_t> kept;  ///< ids that stay, once a plan says so; empty = not decided
 };
 
 struct MetricMeasured {
-    std::string name;   ///< "perplexity.python", "kl"
+    std::string name;  ///< "perplexity.python", "kl"
     double value = 0;
 };
 
@@ -53,8 +54,8 @@ enum class RunOutcome { Finished, Stopped, Failed };
 
 struct RunFinished {
     RunOutcome outcome = RunOutcome::Finished;
-    std::string message;  ///< for Failed: the sentence and the hint
-    std::string code;     ///< for Failed: "E-DISK-01"
+    std::string message;           ///< for Failed: the sentence and the hint
+    std::string code;              ///< for Failed: "E-DISK-01"
     Json result = Json::object();  ///< {path, bytes, sha256}
 };
 

@@ -26,11 +26,19 @@ struct Recipe {
 };
 
 Json to_json(const Recipe& recipe);
-/// Relative paths are taken from `base`. @throws Error RunRecipe naming the field
+
+/// Relative paths are taken from `base`: the model, the data, and in a stage's config the fields
+/// `files`, `…_path` and `…_file`, whichever stage it is.
+/// @throws Error RunRecipe naming the field
 Recipe recipe_from_json(const Json& json, const std::filesystem::path& base);
 Recipe load_recipe(const std::filesystem::path& path);
 
-/// Checks every stage's name and config and that the files are there, before any work.
+/// Checks every stage's name and config, their order, and that the files are there, before any
+/// work. Opens the torch module if a stage lives there.
+/// @throws Error RunRecipe, FileMissing, RunModule
 void validate(const Recipe& recipe);
+
+/// SHA-256 of the recipe as JSON, 64 hex digits.
+std::string recipe_hash(const Recipe& recipe);
 
 }  // namespace espalier

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <stop_token>
 #include <thread>
 
+#include "base/json.h"
 #include "pipeline/events.h"
 #include "pipeline/recipe.h"
 
@@ -21,15 +22,23 @@ struct RunRequest {
     std::filesystem::path library;  ///< database to index the run in; empty = none
 };
 
-/// Runs a recipe on the calling thread; the last event is RunFinished. Returns its outcome; throws nothing.
+/// Runs a recipe on the calling thread and returns its report. Reports everything but RunFinished.
+/// @throws Error, Cancelled; the run folder can be resumed after either
+Json execute_recipe(const RunRequest& request, RunObserver& observer, std::stop_token stop);
+
+/// The same for whoever only watches: the last event is RunFinished, nothing is thrown.
 RunOutcome run_recipe(const RunRequest& request, RunObserver& observer, std::stop_token stop);
 
-/// The same on its own thread. Destruction stops and joins.
+/// run_recipe() on its own thread, one run at a time. Destruction stops and joins.
 class Runner {
 public:
+    /// @param observer must outlive the runner
     explicit Runner(RunObserver& observer);
+
+    /// @throws Error UsageInvalid while a run is going on
     void start(RunRequest request);
     void request_stop();
+    /// False from the moment at which RunFinished is reported.
     bool is_running() const noexcept;
 
 private:

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "pipeline/events.h"
@@ -16,20 +16,21 @@ namespace espalier {
 
 /// Where a run stands when a stage begins: what the stages before it left.
 struct RunState {
-    std::filesystem::path original;   ///< the recipe's model
-    std::filesystem::path model;      ///< newest model artifact
-    std::filesystem::path stats;      ///< newest statistics, empty if none
-    std::filesystem::path plan;       ///< newest expert plan, empty if none
+    std::filesystem::path original;     ///< the recipe's model
+    std::filesystem::path model;        ///< newest model artifact
+    std::filesystem::path stats;        ///< newest statistics, empty if none
+    std::filesystem::path stats_model;  ///< what those were measured on
+    std::filesystem::path plan;         ///< newest expert plan, empty if none
 };
 
 struct StageContext {
     const Recipe& recipe;
     const StageEntry& entry;
     std::size_t index = 0;
-    RunState state;                        ///< in
-    std::filesystem::path folder;          ///< `NN-name.partial/`: write here, find checkpoints here
-    std::size_t num_threads = 0;           ///< 0 = physical cores
-    std::uint64_t memory_budget = 0;       ///< bytes, 0 = no limit given
+    RunState state;                   ///< in
+    std::filesystem::path folder;     ///< `NN-name.partial/`: write here, find checkpoints here
+    std::size_t num_threads = 0;      ///< 0 = physical cores
+    std::uint64_t memory_budget = 0;  ///< bytes, 0 = no limit given
     RunObserver& observer;
     std::stop_token stop;
 };
@@ -43,19 +44,33 @@ struct StageOutput {
     Json routing = Json::object();
 };
 
-/// A stage: a name, a check of its config, and a plain function of its context. It never knows who is
-/// watching. Work is checkpointed inside context.folder, so that the same call goes on where a killed one
-/// ended.
+/// One setting of a stage, for forms and for options of the command line.
+struct StageField {
+    std::string name;
+    std::string description;
+    Json default_value;
+};
+
+/// A stage: a name, a check of its config, and a plain function of its context. It never knows who
+/// is watching. Work is checkpointed inside context.folder, so that the same call goes on where a
+/// killed one ended. make_stage() fills it from a config struct.
 struct Stage {
     std::string name;
     std::function<void(const Json& config)> validate;  ///< @throws Error RunRecipe
     std::function<StageOutput(const StageContext&)> run;
     double weight = 1.0;  ///< rough share of a run's time, for progress
+    std::vector<StageField> fields;
 };
 
-/// Called by initialisers of the library and of the torch module.
+/// Called by initialisers of the torch module; the stages of the library itself are there already.
+/// A stage of the same name is replaced.
 void register_stage(Stage stage);
-/// Opens the torch module if the stage lives there. @throws Error RunRecipe that lists the known ones
+
+/// Opens the torch module if the stage lives there. Valid until the program ends.
+/// @throws Error RunRecipe that lists the known ones, RunModule
 const Stage& find_stage(std::string_view name);
+
+/// Every name that find_stage() accepts; opens nothing.
+std::vector<std::string> stage_names();
 
 }  // namespace espalier

@@ -20,13 +20,14 @@ class TorchServices {
 public:
     virtual ~TorchServices() = default;
 
-    /// A float32 forward pass of rows of equal length, [rows][tokens]; one layer in memory at a time.
+    /// A float32 forward pass of rows of equal length, [rows][tokens]; one layer in memory at a
+    /// time.
     virtual void trace(const ModelSource& model, const std::vector<std::vector<std::int32_t>>& ids,
                        const ExpertMask& mask, ForwardObserver& observer, std::stop_token stop) = 0;
 
-    /// Measures the experts of a model over calibration data and writes the statistics. A call that was cut
-    /// off, repeated with the same request, goes on after the last finished layer. Reports StageProgress (of
-    /// stage 0), LayerMeasured and LogLine. @throws Error, Cancelled
+    /// Measures the experts of a model over calibration data and writes the statistics. A call that
+    /// was cut off, repeated with the same request, goes on after the last finished layer. Reports
+    /// StageProgress (of stage 0), LayerMeasured and LogLine. @throws Error, Cancelled
     virtual CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,
                                       std::stop_token stop) = 0;
 };

@@ -1,0 +1,16 @@
+#include "pipeline/builtin_stages.h"
+
+#include "pipeline/evaluate_stage.h"
+#include "pipeline/make_stage.h"
+#include "pipeline/prune_stage.h"
+#include "pipeline/quantize_stage.h"
+
+namespace espalier {
+
+std::list<Stage> builtin_stages() {
+    return {make_stage<PruneConfig>("prune", 1.0, run_prune),
+            make_stage<QuantizeConfig>("quantize", 2.0, run_quantize),
+            make_stage<EvaluateConfig>("evaluate", 4.0, run_evaluate)};
+}
+
+}  // namespace espalier

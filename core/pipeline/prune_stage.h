@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/config_fields.h"
+#include "pipeline/stage.h"
+#include "prune/select_experts.h"
+
+namespace espalier {
+
+/// Chooses experts by the statistics and writes the model without the others.
+struct PruneConfig {
+    std::string criterion = "reap";
+    double keep_ratio = 0.5;
+    std::int64_t keep_experts = 0;
+    bool protects_super_experts = true;
+    double champion_share = 0.03;
+    std::vector<std::string> accept;
+    std::string plan_path;
+    bool operator==(const PruneConfig&) const = default;
+};
+
+template <MaybeConst<PruneConfig> Config, typename Visitor>
+void visit_fields(Config& config, Visitor&& visit) {
+    visit("criterion", config.criterion, "How experts are scored");
+    visit("keep_ratio", config.keep_ratio, "Share of experts kept in each layer, 0 to 1");
+    visit("keep_experts", config.keep_experts, "Experts kept in each layer; 0 = by keep_ratio");
+    visit("protects_super_experts", config.protects_super_experts,
+          "Never removes experts whose outputs are extremely large");
+    visit("champion_share", config.champion_share,
+          "Share of a layer's experts that stay for each task as its best, whatever their score");
+    visit("accept", config.accept, "Warnings that are taken on, such as low_task_mass");
+    visit("plan_path", config.plan_path, "An expert plan to apply instead of choosing");
+}
+
+/// @throws Error RunRecipe
+void validate(const PruneConfig& config);
+
+KeepTarget keep_target(const PruneConfig& config);
+
+StageOutput run_prune(const StageContext& context, const PruneConfig& config);
+
+}  // namespace espalier

@@ -1,0 +1,72 @@
+#include "pipeline/quantize_stage.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/thread_pool.h"
+#include "model/model_source.h"
+#include "pipeline/stats_for_model.h"
+#include "quant/quant_plan.h"
+#include "quant/write_gguf.h"
+#include "routing/expert_stats.h"
+
+namespace espalier {
+namespace {
+
+std::optional<ExpertStats> importance(const StageContext& context, const QuantizeConfig& config,
+                                      const ModelSource& model) {
+    const RunState& state = context.state;
+    if (!config.uses_stats || state.stats.empty()) return std::nullopt;
+    return load_stats_for_model(state.stats, model, true, state.stats_model);
+}
+
+Json metrics_of(const QuantReport& report, const MoeConfig& config) {
+    const double weights = static_cast<double>(count_parameters(config).total);
+    Json metrics = {{"bytes", report.bytes},
+                    {"bits_per_weight", 8.0 * static_cast<double>(report.bytes) / weights},
+                    {"weighted_rel_rmse", report.weighted_rel_rmse},
+                    {"fallbacks", report.fallbacks.size()}};
+    for (const auto& [type, bytes] : report.bytes_by_type) metrics["bytes." + type] = bytes;
+    return metrics;
+}
+
+}  // namespace
+
+void validate(const QuantizeConfig& config) {
+    const auto known = known_file_types();
+    if (std::find(known.begin(), known.end(), config.type) != known.end()) return;
+    throw Error(ErrorCode::RunRecipe,
+                fmt::format("Stage quantize: there is no type \"{}\".", config.type),
+                fmt::format("The types are: {}.", fmt::join(known, ", ")));
+}
+
+StageOutput run_quantize(const StageContext& context, const QuantizeConfig& config) {
+    const auto model = ModelSource::open(context.state.model);
+    const auto stats = importance(context, config, *model);
+    const QuantPlan plan =
+        plan_quantization(model->config(), config.type, {.has_importance = stats.has_value()});
+    ThreadPool pool(context.num_threads);
+    StageOutput output;
+    output.model = context.folder / "model.gguf";
+    const auto progress = [&](std::uint64_t done, std::uint64_t total, std::string_view tensor) {
+        context.observer.on_event(
+            StageProgress{context.index, static_cast<double>(done) / static_cast<double>(total),
+                          std::string(tensor)});
+    };
+    const QuantReport report = write_gguf({.model = *model,
+                                           .plan = plan,
+                                           .importance = stats ? &*stats : nullptr,
+                                           .out = output.model,
+                                           .pool = pool,
+                                           .progress = progress,
+                                           .stop = context.stop,
+                                           .name = {}});
+    for (const std::string& line : report.fallbacks) log("quant").info("{}", line);
+    output.metrics = metrics_of(report, model->config());
+    return output;
+}
+
+}  // namespace espalier

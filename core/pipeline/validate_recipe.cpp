@@ -1,0 +1,74 @@
+#include <filesystem>
+#include <fmt/format.h>
+#include <string>
+
+#include "base/error.h"
+#include "pipeline/recipe.h"
+#include "pipeline/stage.h"
+
+namespace espalier {
+namespace fs = std::filesystem;
+namespace {
+
+void require_file(const fs::path& path, const std::string& what) {
+    std::error_code error;
+    if (fs::exists(path, error)) return;
+    throw Error(ErrorCode::FileMissing,
+                fmt::format("{} of the recipe is not there: {}.", what, path.string()),
+                "Correct the path in the recipe; relative paths start at the recipe's folder.");
+}
+
+bool names_a_plan(const StageEntry& entry) {
+    const auto found = entry.config.find("plan_path");
+    return found != entry.config.end() && found->is_string() &&
+           !found->get_ref<const std::string&>().empty();
+}
+
+/// A prune stage scores experts by statistics, so something before it must have made them.
+void check_order(const Recipe& recipe) {
+    bool has_stats = false;
+    for (const StageEntry& entry : recipe.stages) {
+        if (entry.stage == "calibrate" && recipe.data.empty()) {
+            throw Error(ErrorCode::RunRecipe,
+                        "Recipe: \"data\" is empty, but the stage calibrate reads it.",
+                        "List at least one file of texts under \"data\".");
+        }
+        if (entry.stage == "prune" && !has_stats && !names_a_plan(entry)) {
+            throw Error(ErrorCode::RunRecipe,
+                        "The stage prune has neither statistics nor an expert plan.",
+                        "Put a calibrate stage before it, or give it a plan_path.");
+        }
+        has_stats = has_stats || entry.stage == "calibrate";
+    }
+}
+
+void check_config_files(const StageEntry& entry) {
+    const auto files = entry.config.find("files");
+    if (files != entry.config.end() && files->is_array()) {
+        for (const Json& file : *files) {
+            require_file(file.get<std::string>(),
+                         fmt::format("A file of the stage {}", entry.stage));
+        }
+    }
+    if (names_a_plan(entry)) {
+        require_file(entry.config.at("plan_path").get<std::string>(), "The expert plan");
+    }
+}
+
+}  // namespace
+
+void validate(const Recipe& recipe) {
+    if (recipe.stages.empty()) {
+        throw Error(ErrorCode::RunRecipe, "Recipe: \"stages\" lists no stage.",
+                    "Add at least one stage.");
+    }
+    require_file(recipe.model, "The model");
+    for (const DataSource& source : recipe.data) require_file(source.path, "A data file");
+    check_order(recipe);
+    for (const StageEntry& entry : recipe.stages) {
+        find_stage(entry.stage).validate(entry.config);
+        check_config_files(entry);
+    }
+}
+
+}  // namespace espalier
