@@ -1,0 +1,105 @@
+#include "ui/bridge/compress_draft.h"
+
+#include <QFileInfo>
+
+#include "store/database.h"
+
+namespace espalier::ui {
+namespace {
+
+constexpr std::int64_t sampleTokens = 40'000;
+
+Json filesOf(const std::vector<DataSource>& sources) {
+    Json files = Json::array();
+    for (const DataSource& source : sources) files.push_back(source.path.string());
+    return files;
+}
+
+DataSource textFile(const QString& path) {
+    const std::filesystem::path file = path.toStdString();
+    return {file, file.stem().string(), 1.0};
+}
+
+void readStage(CompressDraft& draft, const StageEntry& entry) {
+    const Json& config = entry.config;
+    if (entry.stage == "calibrate") {
+        draft.tokens = config.value("tokens", draft.tokens);
+    } else if (entry.stage == "prune") {
+        draft.keepExperts = config.value("keep_experts", draft.keepExperts);
+        draft.criterion =
+            QString::fromStdString(config.value("criterion", draft.criterion.toStdString()));
+    } else if (entry.stage == "quantize") {
+        draft.fileType = QString::fromStdString(config.value("type", draft.fileType.toStdString()));
+    } else if (entry.stage == "evaluate") {
+        for (const Json& file : config.value("files", Json::array())) {
+            draft.measured.push_back(textFile(QString::fromStdString(file.get<std::string>())));
+        }
+    }
+}
+
+}  // namespace
+
+Recipe makeRecipe(const CompressDraft& draft) {
+    Recipe recipe{draft.model.toStdString(), draft.data, draft.seed, {}};
+    const std::string criterion = draft.criterion.toStdString();
+    recipe.stages.push_back({"calibrate", {{"tokens", draft.tokens}, {"criterion", criterion}}});
+    if (draft.keepExperts > 0) {
+        recipe.stages.push_back(
+            {"prune", {{"criterion", criterion}, {"keep_experts", draft.keepExperts}}});
+    }
+    if (!draft.fileType.isEmpty()) {
+        recipe.stages.push_back({"quantize", {{"type", draft.fileType.toStdString()}}});
+    }
+    if (!draft.measured.empty()) {
+        recipe.stages.push_back({"evaluate", {{"files", filesOf(draft.measured)}}});
+    }
+    return recipe;
+}
+
+CompressDraft draftFromRecipe(const Recipe& recipe) {
+    CompressDraft draft;
+    draft.model = QString::fromStdString(recipe.model.string());
+    draft.data = recipe.data;
+    draft.seed = recipe.seed;
+    draft.fileType.clear();
+    for (const StageEntry& entry : recipe.stages) readStage(draft, entry);
+    draft.name = suggestedName(draft);
+    return draft;
+}
+
+QString suggestedName(const CompressDraft& draft) {
+    const QFileInfo model(draft.model);
+    QString base = model.isDir() ? model.fileName() : model.completeBaseName();
+    // "…/Qwen3/model" is called after the folder that holds it.
+    if (base == QLatin1String("model")) base = QFileInfo(model.path()).fileName();
+    if (draft.keepExperts > 0) base += QStringLiteral("-keep%1").arg(draft.keepExperts);
+    if (!draft.fileType.isEmpty()) base += QLatin1Char('-') + draft.fileType;
+    return base;
+}
+
+CompressDraft sampleDraft(const QString& folder) {
+    CompressDraft draft;
+    draft.model = folder + QStringLiteral("/model");
+    draft.keepExperts = 16;
+    draft.tokens = sampleTokens;
+    for (const char* task : {"python", "cpp", "prose"}) {
+        const QString file = QLatin1Char('/') + QLatin1String(task) + QStringLiteral(".txt");
+        draft.data.push_back(textFile(folder + QStringLiteral("/calibration") + file));
+        draft.measured.push_back(textFile(folder + QStringLiteral("/heldout") + file));
+    }
+    draft.name = suggestedName(draft);
+    return draft;
+}
+
+std::filesystem::path draftPath() { return data_folder() / "drafts" / "compress.json"; }
+
+std::filesystem::path freeRunFolder(const QString& name) {
+    const std::filesystem::path runs = data_folder() / "runs";
+    std::filesystem::path folder = runs / name.toStdString();
+    for (int number = 2; std::filesystem::exists(folder); ++number) {
+        folder = runs / (name.toStdString() + "-" + std::to_string(number));
+    }
+    return folder;
+}
+
+}  // namespace espalier::ui

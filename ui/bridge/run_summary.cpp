@@ -1,0 +1,131 @@
+#include "ui/bridge/run_summary.h"
+
+#include <QFileInfo>
+#include <deque>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+
+#include "base/json.h"
+#include "prune/expert_plan.h"
+
+namespace espalier::ui {
+namespace {
+
+QDateTime fromUnix(std::int64_t seconds) {
+    return seconds > 0 ? QDateTime::fromSecsSinceEpoch(seconds) : QDateTime();
+}
+
+void readResult(RunSummary& summary, const std::string& report) {
+    if (report.empty()) return;
+    const Json json = parse_json(report, "report.json");
+    const Json result = json.value("result", Json::object());
+    if (!result.is_object()) return;
+    summary.resultPath = QString::fromStdString(result.value("path", std::string()));
+    summary.resultBytes = result.value("bytes", std::uint64_t{0});
+    if (!summary.resultPath.isEmpty() && QFileInfo(summary.resultPath).isRelative()) {
+        summary.resultPath = summary.path + QLatin1Char('/') + summary.resultPath;
+    }
+}
+
+RunSummary summaryOf(const RunRecord& record, const QString& liveFolder) {
+    RunSummary summary{
+        .path = QString::fromStdString(record.path),
+        .name = QString::fromStdString(record.name),
+        .model = QString::fromStdString(record.model),
+        .state = QString::fromStdString(record.state),
+        .resultPath = {},
+        .started = fromUnix(record.started_unix),
+        .ended = fromUnix(record.ended_unix),
+    };
+    summary.folderExists = QFileInfo(summary.path).isDir();
+    if (summary.state == QLatin1String("running") && summary.path != liveFolder) {
+        summary.state = QStringLiteral("interrupted");
+    }
+    readResult(summary, record.report);
+    return summary;
+}
+
+/// The verdict of the last comparison with the original.
+void readRouting(RunDetails& details) {
+    for (const StageRecord& stage : details.finished) {
+        const Json routing =
+            parse_json(stage.record, "stage.json").value("routing", Json::object());
+        if (!routing.is_object() || !routing.contains("verdict")) continue;
+        details.routingVerdict = QString::fromStdString(routing.value("verdict", std::string()));
+        QStringList reasons;
+        for (const Json& worst : routing.value("worst", Json::array())) {
+            reasons.append(QStringLiteral("%1 %2 (%3)")
+                               .arg(QString::fromStdString(worst.value("metric", std::string())),
+                                    QString::number(worst.value("value", 0.0), 'g', 3),
+                                    QString::fromStdString(worst.value("verdict", std::string()))));
+        }
+        details.routingReasons = reasons.join(QStringLiteral(", "));
+    }
+}
+
+/// Which experts stay, if a stage left a plan.
+void readPlan(RunDetails& details) {
+    for (const StageRecord& stage : details.finished) {
+        const Json record = parse_json(stage.record, "stage.json");
+        const std::string name =
+            record.value("outputs", Json::object()).value("plan", std::string());
+        if (name.empty()) continue;
+        const auto folder = fmt::format("{:02}-{}", stage.position + 1, stage.stage);
+        const auto path = std::filesystem::path(details.summary.path.toStdString()) / folder / name;
+        if (!std::filesystem::exists(path)) continue;
+        for (const auto& [layer, plan] : load_expert_plan(path).layers)
+            details.kept[layer] = plan.kept;
+    }
+}
+
+/// "2026-11-24 01:43:17 warning quant: …"
+LogLine lineFrom(const std::string& text) {
+    constexpr std::size_t timeLength = 20;
+    const std::string_view rest =
+        text.size() > timeLength ? std::string_view(text).substr(timeLength) : std::string_view();
+    if (rest.starts_with("error") || rest.starts_with("critical")) return {"error", text};
+    return {rest.starts_with("warn") ? "warn" : "info", text};
+}
+
+void readLog(RunDetails& details) {
+    constexpr std::size_t mostLines = 2000;
+    std::ifstream file(std::filesystem::path(details.summary.path.toStdString()) / "log.txt");
+    std::deque<LogLine> lines;
+    for (std::string line; std::getline(file, line);) {
+        lines.push_back(lineFrom(line));
+        if (lines.size() > mostLines) lines.pop_front();
+    }
+    details.log.assign(lines.begin(), lines.end());
+}
+
+}  // namespace
+
+std::vector<RunSummary> readRuns(Library& library, const QString& liveFolder) {
+    std::vector<RunSummary> runs;
+    for (const RunRecord& record : library.runs()) runs.push_back(summaryOf(record, liveFolder));
+    return runs;
+}
+
+RunDetails readRunDetails(Library& library, const QString& path, const QString& liveFolder) {
+    const std::string key = path.toStdString();
+    RunDetails details;
+    details.summary.path = path;
+    details.summary.name = QFileInfo(path).fileName();
+    if (const auto record = library.find_run(key)) {
+        details.summary = summaryOf(*record, liveFolder);
+        const Json recipe = parse_json(record->recipe, "recipe.json");
+        for (const Json& stage : recipe.value("stages", Json::array())) {
+            details.stages.push_back(stage.value("stage", std::string()));
+        }
+        details.finished = library.stages(key);
+        details.routing = library.routing(key);
+        details.metrics = library.metrics(key);
+        readRouting(details);
+        readPlan(details);
+        readLog(details);
+    }
+    return details;
+}
+
+}  // namespace espalier::ui

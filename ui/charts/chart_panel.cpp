@@ -1,0 +1,205 @@
+#include "ui/charts/chart_panel.h"
+
+#include <QAction>
+#include <QChart>
+#include <QChartView>
+#include <QEvent>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLegend>
+#include <QMenu>
+#include <QSaveFile>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include <QValueAxis>
+
+#include "ui/theme/colors.h"
+#include "ui/theme/icons.h"
+#include "ui/theme/metrics.h"
+
+namespace espalier::ui {
+namespace {
+
+constexpr int minChartHeight = 120;
+
+QFileDialog::Options dialogOptions() {
+    return qEnvironmentVariableIsSet("ESPALIER_UI_TEST") ? QFileDialog::DontUseNativeDialog
+                                                         : QFileDialog::Options();
+}
+
+void themeAxis(QValueAxis& axis, const Colors& c, const QFont& font) {
+    axis.setLabelsColor(c.text2);
+    axis.setTitleBrush(c.text2);
+    axis.setLinePenColor(c.border);
+    QColor grid = c.border;
+    grid.setAlphaF(0.25F);
+    axis.setGridLineColor(grid);
+    axis.setLabelsFont(captionFont(font));
+    axis.setTitleFont(captionFont(font));
+}
+
+}  // namespace
+
+ChartPanel::ChartPanel(const QString& name, const QString& title, QWidget* parent)
+    : QWidget(parent),
+      m_chart(new QChart),
+      m_view(new QChartView(m_chart)),
+      m_xAxis(new QValueAxis(m_chart)),
+      m_yAxis(new QValueAxis(m_chart)),
+      m_tableModel(new ChartTableModel(this)) {
+    m_chart->addAxis(m_xAxis, Qt::AlignBottom);
+    m_chart->addAxis(m_yAxis, Qt::AlignLeft);
+    m_chart->setMargins({});
+    m_chart->setBackgroundRoundness(0);
+    m_chart->legend()->setAlignment(Qt::AlignBottom);
+    m_chart->setMinimumSize(0, 0);
+    buildLayout(name, title);
+    applyTheme();
+    showCurrentView();
+}
+
+void ChartPanel::buildLayout(const QString& name, const QString& title) {
+    m_view->setObjectName(name);
+    m_view->setAccessibleName(title);
+    m_view->setRenderHint(QPainter::Antialiasing);
+    m_view->setFrameShape(QFrame::NoFrame);
+    m_view->setFocusPolicy(Qt::StrongFocus);
+    m_empty = new QLabel;
+    m_empty->setAlignment(Qt::AlignCenter);
+    m_empty->setWordWrap(true);
+    m_empty->setMargin(space::groups);
+    m_tableView = new QTableView;
+    m_tableView->setObjectName(name + QStringLiteral("_table"));
+    m_tableView->setAccessibleName(tr("%1, as a table").arg(title));
+    m_tableView->setModel(m_tableModel);
+    m_tableView->setTabKeyNavigation(false);
+    m_tableView->verticalHeader()->hide();
+    m_tableView->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+    m_stack = new QStackedWidget;
+    m_stack->addWidget(m_empty);
+    m_stack->addWidget(m_view);
+    m_stack->addWidget(m_tableView);
+    m_stack->setMinimumHeight(minChartHeight);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins({});
+    layout->setSpacing(space::inGroup);
+    layout->addWidget(makeHeader(name, title));
+    layout->addWidget(m_stack, 1);
+}
+
+QWidget* ChartPanel::makeHeader(const QString& name, const QString& title) {
+    auto* header = new QWidget;
+    m_title = new QLabel(title);
+    m_title->setWordWrap(true);
+    m_tableButton = new QToolButton;
+    m_tableButton->setObjectName(name + QStringLiteral("_table_btn"));
+    m_tableButton->setCheckable(true);
+    m_tableButton->setToolTip(tr("Show as table (T)"));
+    m_tableButton->setAccessibleName(tr("Show %1 as a table").arg(title));
+    connect(m_tableButton, &QToolButton::toggled, this, &ChartPanel::showCurrentView);
+    m_exportButton = new QToolButton;
+    m_exportButton->setObjectName(name + QStringLiteral("_export_btn"));
+    m_exportButton->setToolTip(tr("Export"));
+    m_exportButton->setAccessibleName(tr("Export %1").arg(title));
+    m_exportButton->setPopupMode(QToolButton::InstantPopup);
+    auto* menu = new QMenu(m_exportButton);
+    menu->addAction(tr("Picture (PNG)…"), this, &ChartPanel::exportImage);
+    menu->addAction(tr("Figures (CSV)…"), this, &ChartPanel::exportTable);
+    m_exportButton->setMenu(menu);
+    auto* flip = new QAction(this);
+    flip->setShortcut(Qt::Key_T);
+    flip->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+    connect(flip, &QAction::triggered, m_tableButton, &QToolButton::toggle);
+    addAction(flip);
+    auto* layout = new QHBoxLayout(header);
+    layout->setContentsMargins({});
+    layout->addWidget(m_title, 1);
+    layout->addWidget(m_tableButton);
+    layout->addWidget(m_exportButton);
+    return header;
+}
+
+void ChartPanel::setEmptyText(const QString& text) { m_empty->setText(text); }
+
+void ChartPanel::setSummary(const QString& text) {
+    m_view->setAccessibleDescription(text);
+    m_view->setToolTip(text);
+}
+
+bool ChartPanel::showsTable() const { return m_tableButton->isChecked(); }
+void ChartPanel::setShowsTable(bool shows) { m_tableButton->setChecked(shows); }
+
+void ChartPanel::setTable(ChartTable table) {
+    if (table == m_tableModel->table()) return;
+    m_tableModel->setTable(std::move(table));
+    showCurrentView();
+}
+
+void ChartPanel::showCurrentView() {
+    const bool isEmpty = m_tableModel->rowCount() == 0;
+    const bool hadFocus = m_view->hasFocus() || m_tableView->hasFocus();
+    QWidget* chosen = m_view;
+    if (isEmpty) {
+        chosen = m_empty;
+    } else if (m_tableButton->isChecked()) {
+        chosen = m_tableView;
+    }
+    m_stack->setCurrentWidget(chosen);
+    m_tableButton->setEnabled(!isEmpty);
+    m_exportButton->setEnabled(!isEmpty);
+    if (hadFocus) chosen->setFocus();
+}
+
+void ChartPanel::applyTheme() {
+    const Colors& c = colors(palette());
+    m_chart->setBackgroundBrush(c.surface);
+    m_chart->legend()->setLabelColor(c.text2);
+    m_chart->legend()->setFont(captionFont(font()));
+    themeAxis(*m_xAxis, c, font());
+    themeAxis(*m_yAxis, c, font());
+    m_view->setBackgroundBrush(c.surface);
+    m_title->setFont(headingFont(font()));
+    QPalette secondary = palette();
+    secondary.setColor(QPalette::WindowText, c.text2);
+    m_empty->setPalette(secondary);
+    m_tableButton->setIcon(themedIcon(QStringLiteral("table"), palette()));
+    m_exportButton->setIcon(themedIcon(QStringLiteral("export"), palette()));
+}
+
+void ChartPanel::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange) return;
+    applyTheme();
+    paintSeries();
+}
+
+void ChartPanel::exportTable() {
+    const QString path =
+        QFileDialog::getSaveFileName(this, tr("Export figures"), QStringLiteral("chart.csv"),
+                                     tr("Figures (*.csv)"), nullptr, dialogOptions());
+    if (path.isEmpty()) return;
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly)) {
+        file.write(toCsv(m_tableModel->table()));
+        file.commit();
+    }
+}
+
+void ChartPanel::exportImage() {
+    const QString path =
+        QFileDialog::getSaveFileName(this, tr("Export picture"), QStringLiteral("chart.png"),
+                                     tr("Pictures (*.png)"), nullptr, dialogOptions());
+    if (path.isEmpty()) return;
+    constexpr int scale = 2;
+    QPixmap picture(m_view->size() * scale);
+    picture.setDevicePixelRatio(scale);
+    m_view->QWidget::render(&picture);
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly) && picture.save(&file, "PNG")) file.commit();
+}
+
+}  // namespace espalier::ui

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <QWidget>
+
+#include "ui/charts/chart_table_model.h"
+
+class QChart;
+class QChartView;
+class QLabel;
+class QStackedWidget;
+class QTableView;
+class QToolButton;
+class QValueAxis;
+
+namespace espalier::ui {
+
+/// A chart with its title, a table of the same figures behind the key T, an export, and a sentence
+/// in place of the drawing while there is nothing to draw.
+class ChartPanel : public QWidget {
+    Q_OBJECT
+
+public:
+    /// @param name object name of the chart, such as `run_saliency_chart`
+    ChartPanel(const QString& name, const QString& title, QWidget* parent = nullptr);
+
+    void setEmptyText(const QString& text);
+    /// The sentence that a screen reader gets.
+    void setSummary(const QString& text);
+    bool showsTable() const;
+    void setShowsTable(bool shows);
+
+protected:
+    void changeEvent(QEvent* event) override;
+
+    QChart& chart() const { return *m_chart; }
+    QValueAxis& xAxis() const { return *m_xAxis; }
+    QValueAxis& yAxis() const { return *m_yAxis; }
+    void setTable(ChartTable table);
+    /// Colours of the series; called when they or the theme change.
+    virtual void paintSeries() = 0;
+    void applyTheme();
+
+private:
+    void buildLayout(const QString& name, const QString& title);
+    QWidget* makeHeader(const QString& name, const QString& title);
+    void showCurrentView();
+    void exportTable();
+    void exportImage();
+
+    QChart* m_chart;
+    QChartView* m_view;
+    QValueAxis* m_xAxis;
+    QValueAxis* m_yAxis;
+    QLabel* m_title;
+    QLabel* m_empty;
+    QTableView* m_tableView;
+    QToolButton* m_tableButton;
+    QToolButton* m_exportButton;
+    QStackedWidget* m_stack;
+    ChartTableModel* m_tableModel;
+};
+
+}  // namespace espalier::ui

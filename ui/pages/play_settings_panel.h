@@ -1,0 +1,42 @@
+#pragma once
+
+#include <QScrollArea>
+
+#include "infer/generator.h"
+
+class QDoubleSpinBox;
+class QPlainTextEdit;
+class QSpinBox;
+class QVBoxLayout;
+
+namespace espalier::ui {
+
+/// How the next token is chosen, and the instruction of the chat.
+class PlaySettingsPanel : public QScrollArea {
+    Q_OBJECT
+
+public:
+    explicit PlaySettingsPanel(QWidget* parent = nullptr);
+
+    GenerationOptions options() const;
+    QString instruction() const;
+    void setInstruction(const QString& text);
+    void setContextLength(std::int64_t tokens);
+
+private:
+    void buildLayout();
+    void add(QVBoxLayout& layout, const QString& label, QWidget* control, const QString& tip);
+    void setGreedy();
+    void reset();
+
+    QPlainTextEdit* m_instruction;
+    QDoubleSpinBox* m_temperature;
+    QSpinBox* m_topK;
+    QDoubleSpinBox* m_topP;
+    QDoubleSpinBox* m_minP;
+    QDoubleSpinBox* m_repetition;
+    QSpinBox* m_seed;
+    QSpinBox* m_maxTokens;
+};
+
+}  // namespace espalier::ui

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <QWidget>
+#include <vector>
+
+#include "ui/bridge/run_controller.h"
+#include "ui/bridge/run_summary.h"
+#include "ui/bridge/services.h"
+#include "ui/models/run_progress.h"
+#include "ui/widgets/stage_line.h"
+
+class QProgressBar;
+class QTableView;
+
+namespace espalier::ui {
+
+class Banner;
+class InfoView;
+class MetricsModel;
+class PushButton;
+class RunLayerCharts;
+class RunLogPanel;
+class TextLabel;
+
+/// One run: its stages, what it measured, what it says. Follows it live while it is under way.
+class RunDashboard : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit RunDashboard(const Services& services, QWidget* parent = nullptr);
+
+    void open(const QString& folder);
+    const QString& folder() const { return m_folder; }
+
+Q_SIGNALS:
+    void listRequested();
+    void playRequested(const QString& model);
+    void resumeRequested(const QString& folder);
+    void loaded();
+
+private:
+    void buildLayout();
+    QWidget* makeHeader();
+    QWidget* makeProgress();
+    QWidget* makeSide();
+    void load();
+    void showDetails(const RunDetails& details);
+    void showFinishedStages(const RunDetails& details);
+    void take(const std::vector<RunEvent>& events);
+    void takeEvent(const RunEvent& event);
+    void finish(const RunFinished& end);
+    void setState(const QString& state);
+    void showNow();
+    void showStages();
+    bool isLive() const;
+
+    Services m_services;
+    QString m_folder;
+    RunSummary m_summary;
+    std::vector<StageMark> m_stages;
+    RunProgress m_run;
+    std::vector<LogLine> m_lines;
+
+    TextLabel* m_title;
+    TextLabel* m_state;
+    Banner* m_banner;
+    StageLine* m_stageLine;
+    QProgressBar* m_bar;
+    TextLabel* m_progress;
+    RunLayerCharts* m_charts;
+    RunLogPanel* m_log;
+    InfoView* m_facts;
+    MetricsModel* m_metrics;
+    QTableView* m_metricsTable;
+    TextLabel* m_noMetrics;
+    PushButton* m_stop;
+    PushButton* m_resume;
+    PushButton* m_play;
+    PushButton* m_openFolder;
+};
+
+}  // namespace espalier::ui

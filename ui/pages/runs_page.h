@@ -1,0 +1,56 @@
+#pragma once
+
+#include "ui/bridge/services.h"
+#include "ui/widgets/page.h"
+
+class QStackedWidget;
+class QTableView;
+
+namespace espalier::ui {
+
+class Banner;
+class EmptyState;
+class PushButton;
+class RunDashboard;
+class RunsModel;
+struct RunSummary;
+
+/// The list of runs, and the dashboard of one.
+class RunsPage : public Page {
+    Q_OBJECT
+
+public:
+    explicit RunsPage(const Services& services, QWidget* parent = nullptr);
+
+    void refresh() override;
+    void activatePrimary() override;
+    bool cancelCurrent() override;
+    void openRun(const QString& folder);
+    void showList();
+
+Q_SIGNALS:
+    void compressRequested();
+    void sampleRequested();
+    void playRequested(const QString& model);
+    void resumeRequested(const QString& folder);
+
+private:
+    QWidget* makeList();
+    void takeRuns(std::vector<RunSummary> runs);
+    void updateButtons();
+    void openSelected();
+    void removeSelected();
+
+    Services m_services;
+    RunsModel* m_runs;
+    QStackedWidget* m_stack;
+    QWidget* m_list;
+    EmptyState* m_empty;
+    RunDashboard* m_dashboard;
+    Banner* m_banner;
+    QTableView* m_table;
+    PushButton* m_open;
+    PushButton* m_remove;
+};
+
+}  // namespace espalier::ui

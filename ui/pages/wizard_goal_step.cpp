@@ -1,0 +1,166 @@
+#include "ui/pages/wizard_goal_step.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QSignalBlocker>
+#include <QSlider>
+#include <QSpinBox>
+#include <QVBoxLayout>
+
+#include "quant/quant_plan.h"
+#include "routing/criterion.h"
+#include "ui/models/format.h"
+#include "ui/theme/metrics.h"
+#include "ui/widgets/field.h"
+#include "ui/widgets/text_label.h"
+
+namespace espalier::ui {
+namespace {
+
+constexpr int mostExperts = 4096;
+
+QString fromView(std::string_view text) {
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+}  // namespace
+
+WizardGoalStep::WizardGoalStep(QWidget* parent) : WizardStep(parent) {
+    buildLayout();
+    fillChoices();
+    connect(m_slider, &QSlider::valueChanged, m_experts, &QSpinBox::setValue);
+    connect(m_experts, &QSpinBox::valueChanged, this, [this](int value) {
+        const QSignalBlocker blocker(m_slider);
+        m_slider->setValue(value);
+        describe();
+        check();
+        Q_EMIT changed();
+    });
+    for (QComboBox* combo : {m_criterion, m_fileType}) {
+        connect(combo, &QComboBox::activated, this, [this] {
+            describe();
+            Q_EMIT changed();
+        });
+    }
+}
+
+void WizardGoalStep::buildLayout() {
+    m_criterion = new QComboBox;
+    m_criterion->setObjectName(QStringLiteral("wiz_goal_criterion_combo"));
+    m_criterionField = new Field(tr("Experts are &scored by"), m_criterion);
+    m_fileType = new QComboBox;
+    m_fileType->setObjectName(QStringLiteral("wiz_goal_type_combo"));
+    m_fileTypeField = new Field(tr("Weights are stored &as"), m_fileType);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins({});
+    layout->setSpacing(space::sections);
+    layout->addWidget(makeKeep());
+    layout->addWidget(m_criterionField);
+    layout->addWidget(m_fileTypeField);
+    layout->addStretch(1);
+}
+
+QWidget* WizardGoalStep::makeKeep() {
+    m_experts = new QSpinBox;
+    m_experts->setObjectName(QStringLiteral("wiz_goal_keep_spin"));
+    m_experts->setRange(1, mostExperts);
+    m_slider = new QSlider(Qt::Horizontal);
+    m_slider->setObjectName(QStringLiteral("wiz_goal_keep_slider"));
+    m_slider->setAccessibleName(tr("Experts kept in each layer, as a slider"));
+    m_slider->setRange(1, mostExperts);
+    m_keepField = new Field(tr("&Experts kept in each layer"), m_experts);
+    m_experts->setMaximumWidth(160);
+    auto* keep = new QWidget;
+    auto* layout = new QVBoxLayout(keep);
+    layout->setContentsMargins({});
+    layout->setSpacing(space::controls);
+    layout->addWidget(m_keepField);
+    layout->addWidget(m_slider);
+    return keep;
+}
+
+void WizardGoalStep::fillChoices() {
+    for (const Criterion& criterion : criteria()) {
+        m_criterion->addItem(fromView(criterion.name), fromView(criterion.description));
+    }
+    m_fileType->addItem(tr("unchanged (model folder)"), QString());
+    for (const std::string& type : known_file_types()) {
+        const QString name = QString::fromStdString(type);
+        m_fileType->addItem(tr("%1 (GGUF)").arg(name.toUpper()), name);
+    }
+}
+
+void WizardGoalStep::showDraft(const CompressDraft& draft) {
+    const QSignalBlocker blockers[]{QSignalBlocker(m_experts), QSignalBlocker(m_slider)};
+    if (draft.keepExperts > 0) {
+        m_experts->setValue(static_cast<int>(draft.keepExperts));
+        m_slider->setValue(static_cast<int>(draft.keepExperts));
+    }
+    m_criterion->setCurrentIndex(m_criterion->findText(draft.criterion));
+    m_fileType->setCurrentIndex(m_fileType->findData(draft.fileType));
+    describe();
+}
+
+void WizardGoalStep::writeTo(CompressDraft& draft) const {
+    const bool keepsAll =
+        !m_model || m_model->experts == 0 || m_experts->value() >= m_model->experts;
+    // Before the model is known the number cannot be judged: it stays.
+    draft.keepExperts = m_model && keepsAll ? 0 : m_experts->value();
+    draft.criterion = m_criterion->currentText();
+    draft.fileType = m_fileType->currentData().toString();
+}
+
+void WizardGoalStep::setModel(const ModelInfo& model) {
+    const bool isNew = m_model && m_model->path != model.path;
+    m_model = model;
+    const int all = std::max(1, static_cast<int>(model.experts));
+    const int before = m_experts->value();
+    {
+        const QSignalBlocker blockers[]{QSignalBlocker(m_experts), QSignalBlocker(m_slider)};
+        m_experts->setRange(1, all);
+        m_slider->setRange(1, all);
+        m_slider->setPageStep(std::max(1, all / 8));
+        // A number that means nothing for this model gives way to half of its experts.
+        const bool isUseful = !isNew && before > 1 && before <= all;
+        m_experts->setValue(isUseful ? before : std::max(1, all / 2));
+        m_slider->setValue(m_experts->value());
+        m_experts->setEnabled(model.experts > 0);
+        m_slider->setEnabled(model.experts > 0);
+    }
+    describe();
+    Q_EMIT changed();
+}
+
+void WizardGoalStep::describe() {
+    if (m_model && m_model->experts > 0) {
+        const qint64 kept = m_experts->value();
+        m_keepField->setHelp(tr("%1 of %2 experts stay (%3), %4 are removed. Each token uses %5.")
+                                 .arg(kept)
+                                 .arg(m_model->experts)
+                                 .arg(format::percent(static_cast<double>(kept) /
+                                                      static_cast<double>(m_model->experts)))
+                                 .arg(m_model->experts - kept)
+                                 .arg(m_model->topK));
+    } else {
+        m_keepField->setHelp(tr("Choose a model first: the range depends on it."));
+    }
+    m_criterionField->setHelp(m_criterion->currentData().toString());
+    m_fileTypeField->setHelp(
+        m_fileType->currentData().toString().isEmpty()
+            ? tr("The result is a model folder with the types of the original.")
+            : tr("The result is one file that llama.cpp and Espalier load."));
+}
+
+QString WizardGoalStep::check() {
+    QString problem;
+    if (m_model && m_model->experts > 0 && m_experts->value() < m_model->topK) {
+        problem =
+            tr("Keep at least %1 experts: the model routes each token to %1.").arg(m_model->topK);
+    }
+    m_keepField->setProblem(problem);
+    return problem;
+}
+
+void WizardGoalStep::focusFirst() { m_experts->setFocus(Qt::OtherFocusReason); }
+
+}  // namespace espalier::ui

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <QTimer>
+#include <vector>
+
+#include "ui/bridge/compress_draft.h"
+#include "ui/bridge/cost_estimate.h"
+#include "ui/bridge/failure.h"
+#include "ui/bridge/model_info.h"
+#include "ui/bridge/services.h"
+#include "ui/widgets/page.h"
+
+class QScrollArea;
+class QStackedWidget;
+
+namespace espalier::ui {
+
+class InfoView;
+class PushButton;
+class StepList;
+class TextLabel;
+class WizardDataStep;
+class WizardModelStep;
+class WizardReviewStep;
+class WizardStep;
+
+/// From a model to a started run in four steps, any of which can be visited at any time. The draft
+/// is a recipe file, saved half a second after each change.
+class WizardPage : public Page {
+    Q_OBJECT
+
+public:
+    explicit WizardPage(const Services& services, QWidget* parent = nullptr);
+
+    void refresh() override;
+    void activatePrimary() override;
+    void createNew() override { discard(); }
+
+    void openModel(const QString& path);
+    void openRecipe(const QString& path);
+    void addData(const QStringList& paths);
+    /// Fills in the bundled sample and shows the review.
+    void openSample();
+
+Q_SIGNALS:
+    void runStarted(const QString& folder);
+
+private:
+    void buildLayout();
+    QWidget* makeHeader();
+    QWidget* makeNavigation();
+    QWidget* makeCostPanel();
+    void addStep(WizardStep* step);
+    void goTo(int step);
+    void takeChange();
+    void setDraft(const CompressDraft& draft);
+    void loadDraft();
+    void saveDraft();
+    void discard();
+    void next();
+    void start();
+    void copyCommand();
+    /// Index of the first step with a problem, or -1. Marks the steps.
+    int firstProblem();
+    void askCost();
+    void showCost(const CostEstimate& cost);
+    void updateTitle();
+
+    Services m_services;
+    CompressDraft m_draft;
+    ModelInfo m_model;
+    std::vector<WizardStep*> m_steps;
+    std::vector<bool> m_visited;
+    WizardModelStep* m_modelStep;
+    WizardDataStep* m_dataStep;
+    WizardReviewStep* m_reviewStep;
+    StepList* m_list;
+    QStackedWidget* m_stack;
+    TextLabel* m_title;
+    TextLabel* m_saved;
+    InfoView* m_cost;
+    TextLabel* m_costNote;
+    PushButton* m_back;
+    PushButton* m_next;
+    PushButton* m_start;
+    QTimer m_saveTimer;
+    QTimer m_costTimer;
+    bool m_isNamed = false;  ///< by the user; else the name follows the choices
+    bool m_isLoaded = false;
+};
+
+}  // namespace espalier::ui

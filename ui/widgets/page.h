@@ -1,0 +1,29 @@
+#pragma once
+
+#include <QWidget>
+
+namespace espalier::ui {
+
+/// A page of the main window. Emits pageReady() when its data is on screen.
+class Page : public QWidget {
+    Q_OBJECT
+
+public:
+    using QWidget::QWidget;
+
+    /// Ctrl+Return: start, send.
+    virtual void activatePrimary() {}
+    /// Esc: ends what is being generated. False if there was nothing to end.
+    virtual bool cancelCurrent() { return false; }
+    /// Ctrl+N.
+    virtual void createNew() {}
+    /// Called whenever the page comes to the front.
+    virtual void refresh() {}
+
+Q_SIGNALS:
+    void pageReady();
+    /// One sentence for the status line and the screen reader.
+    void announced(const QString& text);
+};
+
+}  // namespace espalier::ui

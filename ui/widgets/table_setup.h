@@ -1,0 +1,11 @@
+#pragma once
+
+class QTableView;
+
+namespace espalier::ui {
+
+/// How tables of records look and behave everywhere: whole rows, one at a time, no grid of numbers
+/// at the left, the first column takes what is left, Tab leaves the table.
+void setUpTable(QTableView& table);
+
+}  // namespace espalier::ui

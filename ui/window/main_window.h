@@ -1,0 +1,98 @@
+#pragma once
+
+#include <QMainWindow>
+#include <QSettings>
+#include <QTimer>
+#include <functional>
+#include <vector>
+
+#include "ui/bridge/run_controller.h"
+#include "ui/bridge/services.h"
+#include "ui/models/run_progress.h"
+#include "ui/window/page_history.h"
+
+class QActionGroup;
+class QMenu;
+class QStackedWidget;
+
+namespace espalier::ui {
+
+class JobStrip;
+class NavRail;
+class Page;
+class PlayPage;
+class RunsPage;
+class StartPage;
+class ThemeController;
+class WizardPage;
+
+/// Rail, pages, job strip and menus: composes the pages and carries their wishes to each other.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+
+public:
+    MainWindow(const Services& services, ThemeController& theme);
+
+    /// By object name ("runsPage") or its first word ("runs"). False if there is no such page.
+    bool showPage(const QString& name);
+    /// Model folders, .gguf files, recipes, texts: decides by content where they belong.
+    void openPaths(const QStringList& paths);
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+
+private:
+    enum PageIndex { Start, Compress, Runs, Play };
+
+    void buildLayout();
+    using QMainWindow::addAction;
+    void addPage(Page* page, const QString& icon, const QString& text);
+    void connectPages();
+    void connectRuns();
+    void buildMenus();
+    void buildFileMenu();
+    void buildViewMenu();
+    void buildThemeMenu(QMenu& view);
+    void buildRunMenu();
+    void buildHelpMenu();
+    QAction* addAction(QMenu& menu, const QString& name, const QString& text,
+                       const QKeySequence& keys, const std::function<void()>& act);
+    void goTo(int page);
+    void turnTo(int page);
+    Page* currentPage() const;
+    void cancel();
+    void focusNextPane(int direction);
+    void resumeRun(const QString& folder);
+    void openRun(const QString& folder);
+    void playModel(const QString& model);
+    void takeRunEvents(const std::vector<RunEvent>& events);
+    void takeRunState(JobState state);
+    void updateMemory();
+    void askBeforeQuit();
+    void showAbout();
+    void showShortcuts();
+    void restore();
+    void store();
+
+    Services m_services;
+    ThemeController& m_theme;
+    QSettings m_settings;
+    NavRail* m_rail;
+    QStackedWidget* m_stack;
+    JobStrip* m_strip;
+    StartPage* m_start;
+    WizardPage* m_wizard;
+    RunsPage* m_runs;
+    PlayPage* m_play;
+    PageHistory m_history;
+    RunProgress m_progress;
+    QTimer m_memoryTimer;
+    quint64 m_availableAtStart = 0;
+    QAction* m_back = nullptr;
+    QAction* m_forward = nullptr;
+    QAction* m_stopRun = nullptr;
+    QActionGroup* m_themes = nullptr;
+    bool m_quitsAfterRun = false;
+};
+
+}  // namespace espalier::ui
