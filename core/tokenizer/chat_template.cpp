@@ -1,54 +1,180 @@
 #include "tokenizer/chat_template.h"
 
-#include <string>
+#include <algorithm>
+#include <ctime>
+#include <fmt/format.h>
+#include <utility>
 
-#include "base/error.h"
+#include "tokenizer/jinja/globals.h"
+#include "tokenizer/jinja/lexer.h"
+#include "tokenizer/jinja/parser.h"
+#include "tokenizer/jinja/renderer.h"
+#include "tokenizer/jinja/text.h"
 
 namespace espalier {
 namespace {
 
-constexpr std::string_view kChatMl =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
-    "+ "
-    "'<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' "
-    "}}"
-    "{% endif %}";
+using jinja::Fault;
+using jinja::FaultKind;
+
+constexpr std::string_view kContinueMark = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+const char* kind_text(FaultKind kind) {
+    switch (kind) {
+        case FaultKind::Raised:
+            return "raise_exception";
+        case FaultKind::Undefined:
+            return "undefined";
+        case FaultKind::Type:
+            return "type";
+        case FaultKind::Syntax:
+            return "syntax";
+        case FaultKind::Security:
+            return "security";
+        case FaultKind::Limit:
+            return "limit";
+    }
+    return "type";
+}
+
+ChatTemplateError error_of(const Fault& fault, jinja::Position where) {
+    if (fault.kind == FaultKind::Raised) {
+        return {ErrorCode::TemplateRaised, kind_text(fault.kind), fault.what(),
+                fmt::format("The model's chat template refuses these messages: {}", fault.what()),
+                "Change the messages as it says."};
+    }
+    const bool is_fit = fault.kind == FaultKind::Undefined || fault.kind == FaultKind::Type;
+    return {is_fit ? ErrorCode::TemplateRaised : ErrorCode::TemplateUnknown, kind_text(fault.kind),
+            fault.what(),
+            fmt::format("The model's chat template cannot be {} (line {}, column {}): {}.",
+                        is_fit ? "rendered with these messages" : "used", where.line, where.column,
+                        fault.what()),
+            is_fit ? "Check the roles and contents of the messages."
+                   : "Give a prompt as it stands, or another template."};
+}
+
+std::tm local_now() {
+    const std::time_t now = std::time(nullptr);
+    std::tm result{};
+    localtime_r(&now, &result);
+    return result;
+}
+
+std::tm time_of(const std::string& text) {
+    if (text.empty()) return local_now();
+    std::tm result{};
+    const char* end = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &result);
+    if (end == nullptr || *end != '\0') {
+        throw Error(ErrorCode::UsageInvalid,
+                    fmt::format("\"{}\" is no local time like 2025-03-09T07:05:02.", text),
+                    "Correct \"now\".");
+    }
+    return result;
+}
+
+[[noreturn]] void nothing_to_continue(const char* why) {
+    throw ChatTemplateError(ErrorCode::TemplateRaised, "type", why,
+                            fmt::format("The final message cannot be continued: {}.", why),
+                            "Give a last message with text, or do not continue it.");
+}
+
+/// Where the text of the last message stands in `messages`.
+std::string& final_text(Json& messages) {
+    if (!messages.is_array() || messages.empty() || !messages.back().is_object() ||
+        !messages.back().contains("content")) {
+        nothing_to_continue("there is none");
+    }
+    Json& content = messages.back()["content"];
+    if (content.is_string()) return content.get_ref<std::string&>();
+    if (content.is_array()) {
+        for (auto part = content.rbegin(); part != content.rend(); ++part) {
+            if (!part->is_object() || !part->contains("text") || !(*part)["text"].is_string())
+                continue;
+            return (*part)["text"].get_ref<std::string&>();
+        }
+    }
+    nothing_to_continue("it has no text");
+}
+
+/// Cuts the output where the marked content ends.
+void cut_at_mark(std::string& text) {
+    const std::string_view trimmed = kContinueMark.substr(0, kContinueMark.size() - 1);
+    const std::size_t found = text.rfind(trimmed);
+    if (found == std::string::npos) nothing_to_continue("the template drops or changes it");
+    const bool is_whole = text.compare(found, kContinueMark.size(), kContinueMark) == 0;
+    text.resize(found);
+    if (!is_whole) text = std::string(jinja::strip_right(text));
+}
+
+std::vector<ChatTemplate::Span> spans_in(std::string_view text,
+                                         const std::vector<jinja::OutputSpan>& bytes) {
+    std::vector<ChatTemplate::Span> spans;
+    for (const jinja::OutputSpan span : bytes) {
+        const auto place = [&](std::size_t offset) {
+            return static_cast<std::size_t>(
+                jinja::character_index(text, std::min(offset, text.size())));
+        };
+        spans.push_back({place(span.begin), place(span.end)});
+    }
+    return spans;
+}
+
+void define_variables(const ChatTemplate::Request& request, const Json& messages,
+                      jinja::Scope& scope) {
+    for (const auto& [name, value] : request.kwargs.items()) {
+        scope.set(name, jinja::Value::from_json(value));
+    }
+    scope.set("messages", jinja::Value::from_json(messages));
+    scope.set("tools", jinja::Value::from_json(request.tools));
+    scope.set("documents", jinja::Value::from_json(request.documents));
+    scope.set("add_generation_prompt", request.add_generation_prompt);
+}
 
 }  // namespace
 
+struct ChatTemplate::Compiled {
+    jinja::Block block;
+};
+
+ChatTemplateError::ChatTemplateError(ErrorCode code, std::string kind, std::string detail,
+                                     const std::string& message, std::string hint)
+    : Error(code, message, std::move(hint)), kind_(std::move(kind)), detail_(std::move(detail)) {}
+
 ChatTemplate::ChatTemplate(std::string_view source) {
-    while (source.ends_with('\n')) source.remove_suffix(1);
     if (source.empty()) {
         throw Error(ErrorCode::TemplateMissing, "The model has no chat template.",
                     "Give a prompt as it stands, or a model made for conversation.");
     }
-    if (source != kChatMl) {
-        throw Error(ErrorCode::TemplateUnknown,
-                    "The model's chat template is not the plain ChatML that is understood so far.",
-                    "Give a prompt as it stands.");
+    try {
+        compiled_ = std::make_unique<const Compiled>(Compiled{jinja::parse_template(source)});
+    } catch (const jinja::SyntaxFault& fault) {
+        throw error_of(fault, fault.position);
+    } catch (const Fault& fault) {
+        throw error_of(fault, {});
     }
 }
 
-std::string ChatTemplate::render(const Request& request) const {
-    std::string text;
-    for (const Json& message : request.messages) {
-        const auto field = [&message](const char* key) {
-            if (!message.is_object() || !message.contains(key) || !message[key].is_string()) {
-                throw Error(ErrorCode::TemplateRaised,
-                            std::string("A message lacks a string \"") + key + "\".",
-                            "Give every message a role and a content.");
-            }
-            return message[key].get<std::string>();
-        };
-        text += "<|im_start|>" + field("role") + "\n" + field("content");
-        text += "<|im_end|>\n";
+ChatTemplate::~ChatTemplate() = default;
+ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
+ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
+
+ChatTemplate::Rendered ChatTemplate::render_with_spans(const Request& request) const {
+    Json messages = request.messages;
+    if (request.continue_final_message) final_text(messages) += kContinueMark;
+    jinja::Evaluator evaluator(time_of(request.now));
+    jinja::Renderer renderer(evaluator);
+    jinja::Scope variables;
+    Rendered result;
+    try {
+        jinja::define_globals(evaluator, variables);
+        define_variables(request, messages, variables);
+        result.text = renderer.render(compiled_->block, variables);
+    } catch (const Fault& fault) {
+        throw error_of(fault, evaluator.position());
     }
-    if (request.continue_final_message) {
-        text.resize(text.size() - (request.messages.empty() ? 0 : 11));
-    } else if (request.add_generation_prompt) {
-        text += "<|im_start|>assistant\n";
-    }
-    return text;
+    if (request.continue_final_message) cut_at_mark(result.text);
+    result.generation_spans = spans_in(result.text, renderer.generation_spans());
+    return result;
 }
 
 }  // namespace espalier
