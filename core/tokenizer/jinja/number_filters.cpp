@@ -39,7 +39,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text, int base) {
     const bool has_prefix = (base == 16 && prefix == "0x") || (base == 8 && prefix == "0o") ||
                             (base == 2 && prefix == "0b");
     if (has_prefix) digits->erase(0, 2);
-    if (is_negative) digits->insert(0, "-");
+    if (is_negative) digits->insert(digits->begin(), '-');
     std::int64_t value = 0;
     const char* const end = digits->data() + digits->size();
     const auto [stop, error] = std::from_chars(digits->data(), end, value, base);
