@@ -177,7 +177,7 @@ struct KHeader {
     float scale;
     float minimum_scale;
     HWY_ALIGN std::int32_t factors[8];
-    std::uint8_t mins[8];
+    std::uint64_t mins;  ///< 8 bytes
 };
 
 /// The 12 bytes after the two halves: the first four pairs in the low six bits, the last four in
@@ -192,13 +192,14 @@ HWY_INLINE KHeader k_header(const std::byte* block) {
     constexpr std::uint32_t kNibbles = 0x0F0F0F0F;
     constexpr std::uint32_t kSixBits = 0x3F3F3F3F;
     const auto top_bits = [](std::uint32_t v) { return ((v >> 6) & 0x03030303) << 4; };
-    const std::uint32_t factors[2] = {low_factors & kSixBits,
-                                      (nibbles & kNibbles) | top_bits(low_factors)};
-    const std::uint32_t mins[2] = {low_mins & kSixBits,
-                                   ((nibbles >> 4) & kNibbles) | top_bits(low_mins)};
-    std::memcpy(header.mins, mins, sizeof(mins));
+    const auto join = [](std::uint32_t first, std::uint32_t last) {
+        return first | static_cast<std::uint64_t>(last) << 32;
+    };
+    const std::uint64_t factors =
+        join(low_factors & kSixBits, (nibbles & kNibbles) | top_bits(low_factors));
+    header.mins = join(low_mins & kSixBits, ((nibbles >> 4) & kNibbles) | top_bits(low_mins));
     const hn::Rebind<std::uint8_t, D32> d8;
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(factors);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&factors);
     for (std::size_t g = 0; g < 8; g += hn::Lanes(d8)) {
         hn::StoreU(hn::PromoteTo(D32(), hn::LoadU(d8, bytes + g)), D32(), header.factors + g);
     }
@@ -209,8 +210,9 @@ HWY_INLINE KHeader k_header(const std::byte* block) {
 HWY_INLINE void store_minimums(const KHeader& header, float* out) {
     const hn::Rebind<std::uint8_t, D32> d8;
     const auto factor = hn::Set(DF(), header.minimum_scale);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&header.mins);
     for (std::size_t g = 0; g < 8; g += hn::Lanes(DF())) {
-        const auto mins = hn::PromoteTo(D32(), hn::LoadU(d8, header.mins + g));
+        const auto mins = hn::PromoteTo(D32(), hn::LoadU(d8, bytes + g));
         hn::StoreU(hn::Mul(hn::ConvertTo(DF(), mins), factor), DF(), out + g);
     }
 }
@@ -225,6 +227,7 @@ struct BlockQ4_K {
     template <typename Emit>
     static HWY_INLINE void codes(const std::byte* block, const KHeader& header, const Emit& emit) {
         const std::byte* nibbles = block + 16;
+        HWY_UNROLL(4)
         for (std::size_t group = 0; group < 8; group += 2, nibbles += 32) {
             const GroupFactor low{header.factors[group]};
             const GroupFactor high{header.factors[group + 1]};
@@ -300,12 +303,14 @@ struct BlockQ6_K {
                 const VU16 second = load_bytes(block + 64 * half + 32 + i);
                 const VU16 high = load_bytes(block + 128 + 32 * half + i);  // two bits a group
                 const std::size_t place = 128 * half + i / 2;
-                emit_group<0>(place, first, high, factors, i, emit);
-                emit_group<1>(place, second, hn::ShiftRight<2>(high), factors, i, emit);
-                emit_group<2>(place, hn::ShiftRight<4>(first), hn::ShiftRight<4>(high), factors, i,
-                              emit);
-                emit_group<3>(place, hn::ShiftRight<4>(second), hn::ShiftRight<6>(high), factors, i,
-                              emit);
+                const VU16 high_0 = hn::ShiftLeft<4>(mask(high, 0x0303));
+                const VU16 high_1 = hn::ShiftLeft<2>(mask(high, 0x0C0C));
+                const VU16 high_2 = mask(high, 0x3030);
+                const VU16 high_3 = hn::ShiftRight<2>(mask(high, 0xC0C0));
+                emit_group<0>(place, first, high_0, factors, i, emit);
+                emit_group<1>(place, second, high_1, factors, i, emit);
+                emit_group<2>(place, hn::ShiftRight<4>(first), high_2, factors, i, emit);
+                emit_group<3>(place, hn::ShiftRight<4>(second), high_3, factors, i, emit);
             }
         }
     }
@@ -315,7 +320,7 @@ private:
     static HWY_INLINE void emit_group(std::size_t place, VU16 nibbles, VU16 high, V16 factors,
                                       std::size_t i, const Emit& emit) {
         const auto offset = hn::Set(D16(), std::int16_t{32});
-        const VU16 bytes = hn::Or(mask(nibbles, 0x0F0F), hn::ShiftLeft<4>(mask(high, 0x0303)));
+        const VU16 bytes = hn::Or(mask(nibbles, 0x0F0F), high);
         emit(place + 32 * Group, hn::Sub(even_bytes(bytes), offset),
              hn::Sub(odd_bytes(bytes), offset), LaneFactor{factors_of(factors, 2 * Group, i)});
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/decode.h"
 
@@ -109,7 +110,7 @@ void dot_tile(const Weight* weights, std::size_t weight_stride, std::size_t num_
     if (x.count - t == 2) {
         dot_rows<4, 2>(weights, weight_stride, num_rows, x, t, column, n, out, first_row);
     } else if (x.count - t == 1) {
-        dot_rows<8, 1>(weights, weight_stride, num_rows, x, t, column, n, out, first_row);
+        dot_rows<2, 1>(weights, weight_stride, num_rows, x, t, column, n, out, first_row);
     }
 }
 
@@ -128,6 +129,28 @@ void matmul_in_place(const MatrixView& weights, RowRange rows, const RowsView& x
     }
 }
 
+/// decode() for half-width floats at vector speed.
+template <typename Half>
+void widen(const std::byte* bytes, std::span<float> out) {
+    const hn::ScalableTag<float> d;
+    const hn::Rebind<Half, decltype(d)> narrow;
+    for_each_vector(d, out.size(), [&](std::size_t i, std::size_t n) HWY_ATTR {
+        HWY_ALIGN Half halves[hn::MaxLanes(d)];
+        std::memcpy(halves, bytes + i * sizeof(Half), std::min(n, hn::MaxLanes(d)) * sizeof(Half));
+        store_n(hn::PromoteTo(d, hn::Load(narrow, halves)), d, out.data() + i, n);
+    });
+}
+
+void decode_tile_row(DType dtype, std::span<const std::byte> bytes, std::span<float> out) {
+    if (dtype == DType::BF16) {
+        widen<hwy::bfloat16_t>(bytes.data(), out);
+    } else if (dtype == DType::F16) {
+        widen<hwy::float16_t>(bytes.data(), out);
+    } else {
+        decode(dtype, bytes, out);
+    }
+}
+
 void matmul_decoded(const MatrixView& weights, RowRange rows, const RowsView& x, ProductsView out) {
     HWY_ALIGN float tile[kTileRows * kTileColumns];
     const DTypeInfo& type = info(weights.dtype);
@@ -138,8 +161,8 @@ void matmul_decoded(const MatrixView& weights, RowRange rows, const RowsView& x,
             const std::size_t offset = c / type.block_size * type.block_bytes;
             const std::size_t bytes = n / type.block_size * type.block_bytes;
             for (std::size_t i = 0; i < num_rows; ++i) {
-                decode(weights.dtype, {weights.row(r + i) + offset, bytes},
-                       {tile + i * kTileColumns, n});
+                decode_tile_row(weights.dtype, {weights.row(r + i) + offset, bytes},
+                                {tile + i * kTileColumns, n});
             }
             dot_tile(tile, kTileColumns, num_rows, x, c, n, out, r);
         }

@@ -66,31 +66,54 @@ HWY_INLINE VectorPart part_of(const IntegerRows& x, std::size_t vector, std::siz
             x.sums.data() + (row * x.columns + column) / kIntegerGroup};
 }
 
-/// One weight row, codes unpacked in registers, against one vector over n columns.
+/// Codes of one block, unpacked in registers, times as many integers: exact sums in lanes.
+template <typename Block, typename Header>
+HWY_INLINE V32 dot_block(const std::byte* block, const Header& header, const std::int16_t* values) {
+    V32 sum = hn::Zero(D32());
+    const auto multiply = [&](std::size_t place, V16 even, V16 odd, auto factor) HWY_ATTR {
+        const V16 even_values = hn::LoadU(D16(), values + place);
+        const V16 odd_values = hn::LoadU(D16(), values + place + 16);
+        V32 products = add_products(even, even_values, hn::Zero(D32()));
+        products = add_products(odd, odd_values, products);
+        sum = hn::Add(sum, factor.times_sum(products));
+    };
+    Block::codes(block, header, multiply);
+    return sum;
+}
+
+/// One weight row of super-blocks against one vector over n columns.
 template <typename Block>
-HWY_INLINE float dot_packed(const std::byte* block, const VectorPart& x, std::size_t n) {
+requires(Block::kElements == kIntegerBlock) HWY_INLINE
+    float dot_packed(const std::byte* block, const VectorPart& x, std::size_t n) {
+    VF total = hn::Zero(DF());
+    for (std::size_t c = 0; c < n; c += kIntegerBlock, block += Block::kBytes) {
+        const auto header = Block::header(block);
+        const VF sum = hn::ConvertTo(DF(), dot_block<Block>(block, header, x.values + c));
+        const VF part = hn::Mul(sum, hn::Set(DF(), header.scale));
+        total = hn::MulAdd(part, hn::Set(DF(), x.scales[c / kIntegerBlock]), total);
+        if constexpr (Block::kHasMinimum) {
+            HWY_ALIGN float minimums[kIntegerBlock / kIntegerGroup];
+            store_minimums(header, minimums);
+            total = subtract_minimums(total, minimums, x.sums + c / kIntegerGroup);
+        }
+    }
+    return hn::GetLane(hn::SumOfLanes(DF(), total));
+}
+
+/// The same for blocks of 32, summed over 256 before the vector's scale is applied.
+template <typename Block>
+requires(Block::kElements == kIntegerGroup) HWY_INLINE
+    float dot_packed(const std::byte* block, const VectorPart& x, std::size_t n) {
     VF total = hn::Zero(DF());
     for (std::size_t c = 0; c < n; c += kIntegerBlock) {
         VF part = hn::Zero(DF());
-        HWY_ALIGN float minimums[kIntegerBlock / kIntegerGroup];
         const std::size_t end = std::min(c + kIntegerBlock, n);
-        for (std::size_t i = c; i < end; i += Block::kElements, block += Block::kBytes) {
+        for (std::size_t i = c; i < end; i += kIntegerGroup, block += Block::kBytes) {
             const auto header = Block::header(block);
-            V32 sum = hn::Zero(D32());
-            const auto multiply = [&](std::size_t place, V16 even, V16 odd, auto factor) HWY_ATTR {
-                const std::int16_t* values = x.values + i + place;
-                V32 products = add_products(even, hn::LoadU(D16(), values), hn::Zero(D32()));
-                products = add_products(odd, hn::LoadU(D16(), values + 16), products);
-                sum = hn::Add(sum, factor.times_sum(products));
-            };
-            Block::codes(block, header, multiply);
-            part = hn::MulAdd(hn::ConvertTo(DF(), sum), hn::Set(DF(), header.scale), part);
-            if constexpr (Block::kHasMinimum) store_minimums(header, minimums);
+            const VF sum = hn::ConvertTo(DF(), dot_block<Block>(block, header, x.values + i));
+            part = hn::MulAdd(sum, hn::Set(DF(), header.scale), part);
         }
         total = hn::MulAdd(part, hn::Set(DF(), x.scales[c / kIntegerBlock]), total);
-        if constexpr (Block::kHasMinimum) {
-            total = subtract_minimums(total, minimums, x.sums + c / kIntegerGroup);
-        }
     }
     return hn::GetLane(hn::SumOfLanes(DF(), total));
 }
@@ -270,6 +293,18 @@ void matmul_unpacked(const MatrixView& weights, RowRange rows, const IntegerRows
     }
 }
 
+/// Rows of one column tile against one vector; adds to or sets out[row].
+template <typename Block>
+HWY_NOINLINE void dot_packed_rows(const MatrixView& weights, RowRange rows, std::size_t column,
+                                  const VectorPart& x, float* out) {
+    const std::size_t n = std::min(kCodeColumns, weights.columns - column);
+    const std::byte* blocks = weights.row(rows.first) + column / Block::kElements * Block::kBytes;
+    for (std::size_t r = rows.first; r < rows.last; ++r, blocks += weights.row_stride) {
+        const float sum = dot_packed<Block>(blocks, x, n);
+        out[r] = column == 0 ? sum : out[r] + sum;
+    }
+}
+
 template <typename Block>
 void matmul_blocks(const MatrixView& weights, RowRange rows, const IntegerRows& x,
                    ProductsView out) {
@@ -277,15 +312,10 @@ void matmul_blocks(const MatrixView& weights, RowRange rows, const IntegerRows& 
         matmul_unpacked<Block>(weights, rows, x, out);
         return;
     }
-    for (std::size_t r = rows.first; r < rows.last; ++r) {
-        for (std::size_t t = 0; t < x.count; ++t) {
-            float sum = 0.0F;
-            for (std::size_t c = 0; c < weights.columns; c += kCodeColumns) {
-                const std::size_t n = std::min(kCodeColumns, weights.columns - c);
-                const std::size_t offset = c / Block::kElements * Block::kBytes;
-                sum += dot_packed<Block>(weights.row(r) + offset, part_of(x, t, c), n);
-            }
-            out.values[t * out.stride + r] = sum;
+    for (std::size_t t = 0; t < x.count; ++t) {
+        for (std::size_t c = 0; c < weights.columns; c += kCodeColumns) {
+            dot_packed_rows<Block>(weights, rows, c, part_of(x, t, c),
+                                   out.values.data() + t * out.stride);
         }
     }
 }
