@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "tokenizer/utf8_cursor.h"
+
 namespace espalier {
 namespace {
 
@@ -47,9 +49,20 @@ BpeMerges::BpeMerges(const JsonPart& json, const Vocabulary& vocabulary, std::si
         const TokenId right_id = id_of(right, i);
         if (right.size() < prefix_bytes) json.malformed("has a rule shorter than the prefix");
         const auto result = static_cast<std::uint32_t>(id_of(left + right.substr(prefix_bytes), i));
+        if (!left.empty() && right.size() > prefix_bytes) {
+            note_junction(left, std::string_view(right).substr(prefix_bytes));
+        }
         rules_.insert_or_assign(key(left_id, right_id),
                                 static_cast<std::uint64_t>(i) << 32U | result);
     }
+}
+
+void BpeMerges::note_junction(std::string_view left, std::string_view right) {
+    std::size_t last = previous_character(left, left.size());
+    std::size_t first = 0;
+    const char32_t end = next_code_point(left, last);
+    junctions_.insert_or_assign(
+        static_cast<std::uint64_t>(end) << 32U | next_code_point(right, first), 1);
 }
 
 void BpeMerges::Queue::offer(const BpeMerges& merges, std::int32_t position) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tokenizer/flat_map.h"
@@ -29,6 +30,12 @@ public:
         if (rule == nullptr) return std::nullopt;
         return Rule{static_cast<std::uint32_t>(*rule >> 32U),
                     static_cast<TokenId>(*rule & 0xFFFFFFFFU)};
+    }
+
+    /// True if some rule joins a token that ends in `left` with one that begins with `right`. Where
+    /// none does, a text can be cut and its parts merged by themselves.
+    bool may_join(char32_t left, char32_t right) const noexcept {
+        return junctions_.find(static_cast<std::uint64_t>(left) << 32U | right) != nullptr;
     }
 
     /// Merges the symbols as far as the rules go: repeatedly the strongest rule that applies, the
@@ -58,11 +65,13 @@ public:
     };
 
 private:
+    void note_junction(std::string_view left, std::string_view right);
     static std::uint64_t key(TokenId left, TokenId right) noexcept {
         return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32U |
                static_cast<std::uint32_t>(right);
     }
     FlatMap rules_;
+    FlatMap junctions_;  ///< pairs of characters, for may_join
 };
 
 }  // namespace espalier

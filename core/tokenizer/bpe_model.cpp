@@ -10,6 +10,7 @@ namespace espalier {
 namespace {
 
 constexpr char32_t kShortEnd = 0x800;
+constexpr std::size_t kLongPieceBytes = 64;
 
 }  // namespace
 
@@ -122,6 +123,39 @@ std::unique_ptr<ModelScratch> BpeModel::make_scratch() const { return std::make_
 void BpeModel::encode(std::string_view piece, ModelScratch& scratch,
                       std::vector<TokenId>& ids) const {
     auto& own = static_cast<Scratch&>(scratch);
+    const bool is_plain =
+        options_.prefix.empty() && options_.suffix.empty() && !options_.ignores_merges;
+    if (piece.size() > kLongPieceBytes && is_plain) {
+        encode_in_parts(piece, own, ids);
+    } else {
+        encode_whole(piece, own, ids);
+    }
+}
+
+/// Models without a pre-tokenizer hand over whole texts. Cutting where no rule reaches across
+/// changes nothing but the time: the parts repeat, and the cache knows them.
+void BpeModel::encode_in_parts(std::string_view piece, Scratch& scratch,
+                               std::vector<TokenId>& ids) const {
+    std::size_t begin = 0;
+    std::size_t position = 0;
+    char32_t previous = next_code_point(piece, position);
+    bool knows_previous = character_id(piece, {0, position}).has_value();
+    while (position < piece.size()) {
+        const std::size_t start = position;
+        const char32_t current = next_code_point(piece, position);
+        const bool knows_current = character_id(piece, {start, position}).has_value();
+        // Unknown characters may fuse with their neighbours.
+        if (knows_previous && knows_current && !merges_.may_join(previous, current)) {
+            encode_whole(piece.substr(begin, start - begin), scratch, ids);
+            begin = start;
+        }
+        previous = current;
+        knows_previous = knows_current;
+    }
+    encode_whole(piece.substr(begin), scratch, ids);
+}
+
+void BpeModel::encode_whole(std::string_view piece, Scratch& own, std::vector<TokenId>& ids) const {
     if (own.cache.append(piece, ids)) return;
     own.symbols.clear();
     const auto whole = options_.ignores_merges ? vocabulary_.id_of(piece) : std::nullopt;

@@ -37,6 +37,8 @@ private:
     std::optional<TokenId> character_id(std::string_view piece, TextRange character) const;
     bool append_bytes(std::string_view character, std::vector<TokenId>& symbols) const;
     void append_symbols(std::string_view piece, std::vector<TokenId>& symbols) const;
+    void encode_whole(std::string_view piece, Scratch& scratch, std::vector<TokenId>& ids) const;
+    void encode_in_parts(std::string_view piece, Scratch& scratch, std::vector<TokenId>& ids) const;
 
     Vocabulary vocabulary_;
     Options options_;

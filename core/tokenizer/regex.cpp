@@ -108,10 +108,12 @@ TextRange Regex::find(std::size_t start, RegexScratch& scratch) const {
 
 void Regex::find_all(std::string_view text, RegexScratch& scratch,
                      std::vector<TextRange>& matches) const {
-    scratch.symbols_.clear();
+    scratch.symbols_.resize(text.size());
+    std::size_t size = 0;
     for (std::size_t i = 0; i < text.size();) {
-        scratch.symbols_.push_back(alphabet_.symbol_of(next_code_point(text, i)));
+        scratch.symbols_[size++] = alphabet_.symbol_of(next_code_point(text, i));
     }
+    scratch.symbols_.resize(size);
     std::size_t character = 0;
     std::size_t byte = 0;
     const auto byte_of = [&](std::size_t target) {  // targets only ever grow

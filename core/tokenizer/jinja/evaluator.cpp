@@ -13,7 +13,7 @@
 namespace espalier::jinja {
 namespace {
 
-constexpr std::size_t kMaxSteps = 20'000'000;
+constexpr std::size_t kMaxSteps = 10'000'000;
 constexpr int kMaxDepth = 1200;
 constexpr std::size_t kWeightPerStep = 1024;
 
@@ -80,9 +80,17 @@ private:
 struct Evaluator::Visitor {
     Evaluator& evaluator;
     Scope& scope;
+    Position position;
 
     Value eval(const ExpressionPtr& expression) const {
-        return evaluator.evaluate(*expression, scope);
+        Value value = evaluator.evaluate(*expression, scope);
+        evaluator.set_position(position);  // what fails next fails here
+        return value;
+    }
+    Arguments eval(const CallArguments& arguments) const {
+        Arguments values = evaluator.evaluate_arguments(arguments, scope);
+        evaluator.set_position(position);
+        return values;
     }
     Value eval_or_none(const ExpressionPtr& expression) const {
         return expression ? eval(expression) : Value();
@@ -177,8 +185,7 @@ struct Evaluator::Visitor {
             const Value object = eval(attribute->object);
             if (const Method method = find_method(object, attribute->name)) {
                 evaluator.charge(steps_for(object));
-                return method(evaluator, object,
-                              evaluator.evaluate_arguments(call.arguments, scope));
+                return method(evaluator, object, eval(call.arguments));
             }
             return finish(evaluator.attribute(object, attribute->name), call);
         }
@@ -186,19 +193,17 @@ struct Evaluator::Visitor {
     }
 
     Value finish(const Value& callee, const Call& call) const {
-        return evaluator.call(callee, evaluator.evaluate_arguments(call.arguments, scope));
+        return evaluator.call(callee, eval(call.arguments));
     }
 
     Value operator()(const FilterCall& call) const {
         const Value input = eval(call.input);
-        return evaluator.apply_filter(call.name, input,
-                                      evaluator.evaluate_arguments(call.arguments, scope));
+        return evaluator.apply_filter(call.name, input, eval(call.arguments));
     }
 
     Value operator()(const TestCall& call) const {
         const Value input = eval(call.input);
-        return evaluator.apply_test(call.name, input,
-                                    evaluator.evaluate_arguments(call.arguments, scope));
+        return evaluator.apply_test(call.name, input, eval(call.arguments));
     }
 };
 
@@ -218,7 +223,7 @@ Value Evaluator::evaluate(const Expression& expression, Scope& scope) {
     const Depth depth(*this);
     charge(1);
     position_ = expression.position;
-    return std::visit(Visitor{*this, scope}, expression.node);
+    return std::visit(Visitor{*this, scope, position_}, expression.node);
 }
 
 Value Evaluator::evaluate_filter(const Expression& expression, const Value& input, Scope& scope) {
