@@ -56,13 +56,19 @@ CompareProgress progress_of(const EvaluationInput& input, std::size_t index) {
     };
 }
 
+PerplexityOptions options_for(const EvaluationInput& input, const EvaluationText& text) {
+    PerplexityOptions options = input.options;
+    if (options.bos_token < 0) options.bos_token = text.bos;
+    return options;
+}
+
 Json evaluate_alone(const EvaluationInput& input, NativeModel& model, const std::stop_token& stop) {
     Json result = {{"perplexity", Json::object()}, {"tokens", 0}};
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < input.texts.size(); ++i) {
         const auto& text = input.texts[i];
         const auto measured =
-            perplexity(model, text.ids, input.options, progress_of(input, i), stop);
+            perplexity(model, text.ids, options_for(input, text), progress_of(input, i), stop);
         result["perplexity"][text.name] = measured.perplexity;
         tokens += measured.tokens;
     }
@@ -103,7 +109,7 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
     for (std::size_t i = 0; i < input.texts.size(); ++i) {
         const auto& text = input.texts[i];
         const ComparisonSums sums =
-            compare_sums({reference, model, map, text.ids, input.options, input.mask},
+            compare_sums({reference, model, map, text.ids, options_for(input, text), input.mask},
                          progress_of(input, i), stop);
         const Comparison comparison = sums.result();
         result["perplexity"][text.name] = comparison.model_perplexity;
@@ -150,7 +156,7 @@ std::vector<EvaluationText> read_texts(const ModelSource& model,
     const TokenId bos = bos_token(tokenizer);
     std::vector<EvaluationText> texts;
     for (const std::string& file : files) {
-        EvaluationText text{file, {}};
+        EvaluationText text{file, {}, bos};
         if (bos >= 0) text.ids.push_back(bos);
         for (const Document& document : read_documents({file, "", 1.0}, parts.chat_template)) {
             const auto ids = tokenizer.encode(document.text, false);

@@ -16,10 +16,11 @@
 
 namespace espalier {
 
-/// A text to measure on, already token ids without special tokens.
+/// A text to measure on, as token ids; no special tokens but the model's own at the start.
 struct EvaluationText {
     std::string name;  ///< as it stands in the result
     std::vector<TokenId> ids;
+    TokenId bos = -1;  ///< begins every window unless the options name another; -1 = none
 };
 
 /// Reads texts as the model's tokenizer sees them: `.txt` whole, the documents of a JSONL one after

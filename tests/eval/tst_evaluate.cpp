@@ -122,6 +122,21 @@ private Q_SLOTS:
         QVERIFY(result.at("kl").at("mean").get<double>() < 0.1);
     }
 
+    void start_token_of_the_model_begins_every_window() {
+        const auto model = ModelSource::open(kModel);
+        ThreadPool pool(1);
+        auto texts = golden_texts(*model, path());
+        texts.resize(1);
+        QCOMPARE(texts[0].bos, TokenId{-1});  // this tokenizer adds none
+        texts[0].bos = 7;
+        const Json result = evaluate({*model, nullptr, {}, texts, short_windows(), pool});
+        PerplexityOptions options = short_windows();
+        options.bos_token = 7;
+        NativeModel native(*model, pool);
+        QCOMPARE(result.at("perplexity").at(texts[0].name).get<double>(),
+                 perplexity(native, texts[0].ids, options).perplexity);
+    }
+
     void nothing_to_measure_is_refused() {
         const auto model = ModelSource::open(kModel);
         ThreadPool pool(1);
