@@ -12,7 +12,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/model_source.h"
 #include "pipeline/artifact_hash.h"
+#include "pipeline/plan_estimate.h"
 #include "pipeline/run_folder.h"
 #include "pipeline/run_log.h"
 #include "pipeline/run_recorder.h"
@@ -121,6 +123,15 @@ private:
     RunState state_;
 };
 
+std::size_t num_finished(const RunFolder& folder, const Recipe& recipe) {
+    std::size_t count = 0;
+    while (count < recipe.stages.size() &&
+           folder.finished_stage(count, recipe.stages[count].stage)) {
+        ++count;
+    }
+    return count;
+}
+
 RunRecord new_record(const RunRequest& request, const RunFolder& folder) {
     RunRecord run;
     run.path = folder.path().string();
@@ -135,7 +146,10 @@ RunRecord new_record(const RunRequest& request, const RunFolder& folder) {
 
 Json execute_recipe(const RunRequest& request, RunObserver& observer, std::stop_token stop) {
     validate(request.recipe);
+    const PlanEstimate estimate = estimate_plan(
+        request.recipe, *ModelSource::open(request.recipe.model), request.num_threads);
     RunFolder folder(request.out, request.recipe, request.resumes);
+    require_disk_space(estimate, num_finished(folder, request.recipe), folder.path());
     const RunLog run_log(folder.path() / "log.txt", observer);
     RunRecorder recorder(observer, request.library, new_record(request, folder));
     try {

@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+#include <string>
+
+#include "app/cli/commands.h"
+#include "app/cli/find_model.h"
+#include "app/cli/select_options.h"
+#include "base/log.h"
+#include "pipeline/stats_for_model.h"
+
+namespace espalier::cli {
+
+void SelectionOptions::add_to(CLI::App& command) {
+    command.add_option("--stats", stats, "Statistics that calibrate wrote");
+    command.add_option("--keep", keep, "What stays of each layer: a share (0.5) or a number (16)");
+    command.add_option("--criterion", select.criterion, "How experts are scored")
+        ->capture_default_str();
+    command.add_option("--seed", select.seed, "For the criterion `random`")->capture_default_str();
+    command.add_flag("--unprotected", protects_nothing,
+                     "Super experts and task champions may go too");
+    command.add_option("--accept", select.accept, "Warnings that are taken on, e.g. low_task_mass");
+}
+
+ExpertPlan SelectionOptions::choose(const ModelSource& model) const {
+    SelectOptions options = select;
+    options.keep = KeepTarget::parse(keep);
+    if (protects_nothing) {
+        options.protects_super_experts = false;
+        options.champion_share = 0;
+    }
+    return select_experts(load_stats_for_model(stats, model), model.config(), options);
+}
+
+namespace {
+
+struct SelectCommand {
+    std::string model;
+    SelectionOptions selection;
+    std::string out;
+};
+
+std::optional<Json> select(const SelectCommand& options, const Session& session) {
+    const Measure measure;
+    const auto model = open_model(options.model);
+    const ExpertPlan plan = options.selection.choose(*model);
+    save_expert_plan(plan, options.out);
+    for (const Json& warning : plan.reasons.value("warnings", Json::array())) {
+        log("select").warn("{}", warning.value("text", ""));
+    }
+    if (!session.json) {
+        for (const auto& [layer, row] : plan.layers) {
+            fmt::print("layer {:>3}: {} of {} stay\n", layer, row.kept.size(),
+                       model->config().router.num_experts);
+        }
+    }
+    return measure.result(options.out, plan.reasons);
+}
+
+}  // namespace
+
+void add_select(CLI::App& app, Chosen& chosen) {
+    auto options = std::make_shared<SelectCommand>();
+    auto* command =
+        app.add_subcommand("select", "Chooses experts and writes a plan; no weights are touched");
+    command->add_option("MODEL", options->model, "Hub folder, .gguf or library name")->required();
+    options->selection.add_to(*command);
+    command->get_option("--stats")->required();
+    command->get_option("--keep")->required();
+    command->add_option("--out", options->out, "The expert plan")->required();
+    does(*command, chosen, options, select);
+}
+
+}  // namespace espalier::cli

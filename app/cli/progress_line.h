@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "pipeline/events.h"
+
+namespace espalier::cli {
+
+/// Shows how far a command is: a line on stderr that overwrites itself, on a terminal only.
+class ProgressLine {
+public:
+    ProgressLine();
+    ~ProgressLine();
+    ProgressLine(const ProgressLine&) = delete;
+    ProgressLine& operator=(const ProgressLine&) = delete;
+
+    /// At most ten times a second.
+    void show(double fraction, std::string_view now);
+    void clear();
+
+private:
+    bool on_terminal_;
+    bool shown_ = false;
+    std::chrono::steady_clock::time_point last_;
+};
+
+/// Passes a run's events to the progress line and the log.
+class TerminalObserver : public RunObserver {
+public:
+    void on_event(const RunEvent& event) override;
+
+private:
+    ProgressLine line_;
+    std::string stage_;
+};
+
+}  // namespace espalier::cli
