@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -202,26 +203,26 @@ void add_gguf_tokenizer(GgufMetadata& metadata, const TokenizerFiles& files,
 }
 
 void add_gguf_special_ids(GgufMetadata& metadata, const Json& model_config) {
-    const auto set_if_open = [&](const char* key, const Json& id) {
-        if (!id.is_number_integer() || id.get<std::int64_t>() < 0) return;
-        const auto value = id.get<std::uint64_t>();
-        if (value > std::numeric_limits<std::uint32_t>::max() || metadata.find(key)) return;
-        metadata.set(key, static_cast<std::uint32_t>(value));
-    };
-    if (const Json* id = json_member(model_config, "bos_token_id")) {
-        set_if_open("tokenizer.ggml.bos_token_id", *id);
-    }
-    if (const Json* id = json_member(model_config, "pad_token_id")) {
-        set_if_open("tokenizer.ggml.padding_token_id", *id);
-    }
-    const Json* eos = json_member(model_config, "eos_token_id");
-    if (!eos) return;
-    const Json ends = eos->is_array() ? *eos : Json::array({*eos});
-    for (const Json& id : ends) {
-        set_if_open("tokenizer.ggml.eos_token_id", id);
-        if (id.is_number_integer() && metadata.integer("tokenizer.ggml.eos_token_id") != id) {
-            set_if_open("tokenizer.ggml.eot_token_id", id);
+    /// Puts the id under the first key that is open, unless one of them has it already.
+    const auto set_open = [&](const Json& id, std::initializer_list<const char*> keys) {
+        if (!id.is_number_integer()) return;
+        const auto value = id.get<std::int64_t>();
+        if (value < 0 || value > std::numeric_limits<std::uint32_t>::max()) return;
+        for (const char* key : keys) {
+            if (!metadata.find(key)) metadata.set(key, static_cast<std::uint32_t>(value));
+            if (metadata.integer(key) == value) return;
         }
+    };
+    const auto ids_of = [&](const char* field) -> Json {
+        const Json* ids = json_member(model_config, field);
+        if (!ids) return Json::array();
+        return ids->is_array() ? *ids : Json::array({*ids});
+    };
+    for (const Json& id : ids_of("bos_token_id")) set_open(id, {"tokenizer.ggml.bos_token_id"});
+    for (const Json& id : ids_of("pad_token_id")) set_open(id, {"tokenizer.ggml.padding_token_id"});
+    for (const Json& id : ids_of("eos_token_id")) {
+        set_open(id, {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                      "tokenizer.ggml.eom_token_id"});
     }
 }
 

@@ -17,8 +17,7 @@ struct TokenizerFiles {
 
 /// Adds the `tokenizer.*` keys of a GGUF file: tokens, types, merges or scores, special ids, the
 /// pre-tokenizer's name by its split pattern, the chat template. Two kinds are known: byte-level
-/// BPE
-/// ("gpt2") and the sentencepiece-like BPE with byte fallback of Llama 2 and Mixtral ("llama").
+/// BPE ("gpt2") and the sentencepiece-like BPE with byte fallback of Llama 2 and Mixtral ("llama").
 /// @param vocab_size rows of the embedding; ids without a token become `[PADn]`, type unused.
 /// @throws Error GgufInexpressible for a tokenizer kind or split pattern that llama.cpp does not
 /// name; FileMalformed if tokenizer.json is broken; ArchConfig if it has ids past the embedding
@@ -26,7 +25,7 @@ void add_gguf_tokenizer(GgufMetadata& metadata, const TokenizerFiles& files,
                         std::int64_t vocab_size);
 
 /// Special ids that the tokenizer's own files left open, from a config.json: `bos_token_id`,
-/// `eos_token_id` (the first; a second becomes `eot`), `pad_token_id`. Call it after
+/// `eos_token_id` (further ones become `eot` and `eom`), `pad_token_id`. Call it after
 /// add_gguf_tokenizer().
 void add_gguf_special_ids(GgufMetadata& metadata, const Json& model_config);
 

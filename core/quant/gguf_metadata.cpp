@@ -28,11 +28,9 @@ std::int64_t dense_width(const Json& config) {
     return found != config.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
-/// Lineage and the experts' original numbers, which only Espalier knows.
-void add_espalier_record(GgufMetadata& metadata, const ModelSource& model) {
-    if (std::filesystem::is_regular_file(model.path() / kProvenanceFile)) {
-        add_gguf_provenance(metadata, provenance_of(model));
-    }
+/// True for a hub folder that Espalier wrote. (What a GGUF file says of itself is copied anyway.)
+bool has_past(const ModelSource& model) {
+    return model.hub_folder() && std::filesystem::is_regular_file(model.path() / kProvenanceFile);
 }
 
 GgufMetadata from_config(const ModelSource& model, const QuantPlan& plan, std::string_view name) {
@@ -45,19 +43,29 @@ GgufMetadata from_config(const ModelSource& model, const QuantPlan& plan, std::s
     add_architecture_keys(metadata, model.config(), dense_width(hub_config));
     if (const auto tokenizer = model.tokenizer_files()) {
         add_gguf_tokenizer(metadata, *tokenizer, model.config().vocab_size);
-        add_gguf_special_ids(metadata, hub_config);
+        // Those of generation_config.json, too: generation ends at any of them.
+        Json special_ids = hub_config;
+        if (!model.config().eos_token_ids.empty()) {
+            special_ids["eos_token_id"] = model.config().eos_token_ids;
+        }
+        add_gguf_special_ids(metadata, special_ids);
     }
-    if (model.hub_folder()) add_espalier_record(metadata, model);
     return metadata;
 }
 
 }  // namespace
 
-GgufMetadata gguf_metadata(const ModelSource& model, const QuantPlan& plan, std::string_view name) {
+GgufMetadata gguf_metadata(const ModelSource& model, const QuantPlan& plan, std::string_view name,
+                           const Json& lineage) {
     GgufMetadata metadata =
         model.gguf_file() ? from_gguf(*model.gguf_file()) : from_config(model, plan, name);
     metadata.set("general.file_type", plan.ggml_file_type);
     metadata.set("general.quantization_version", kQuantizationVersion);
+    if (!lineage.is_null() || has_past(model)) {
+        Provenance provenance = provenance_of(model);
+        if (!lineage.is_null()) provenance.lineage.push_back(lineage);
+        add_gguf_provenance(metadata, provenance);
+    }
     return metadata;
 }
 

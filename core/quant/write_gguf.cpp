@@ -199,7 +199,8 @@ void verify(const std::filesystem::path& path, const GgufMetadata& metadata,
 }  // namespace
 
 QuantReport write_gguf(const GgufWrite& request) {
-    const GgufMetadata metadata = gguf_metadata(request.model, request.plan, request.name);
+    const GgufMetadata metadata =
+        gguf_metadata(request.model, request.plan, request.name, request.lineage);
     GgufWriter writer(request.out, metadata, specs_of(request.plan));
     QuantReport report;
     TensorEncoder encoder(request, writer, report);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/thread_pool.h"
 #include "formats/gguf_value.h"
 #include "model/model_source.h"
@@ -36,7 +37,8 @@ struct GgufWrite {
                        std::string_view tensor)>
         progress;
     std::stop_token stop;
-    std::string name = {};  ///< general.name; empty: the model's own
+    std::string name = {};   ///< general.name; empty: the model's own
+    Json lineage = nullptr;  ///< what the file records of this stage; null: nothing
 };
 
 /// Writes one GGUF file that llama.cpp loads: metadata of the architecture, tokenizer, tensors
@@ -49,7 +51,8 @@ QuantReport write_gguf(const GgufWrite& request);
 
 /// The metadata alone (architecture and tokenizer keys), as the file will have it.
 /// @param name general.name; empty: the model's own
+/// @param lineage appended to what the model says of its past; null: nothing
 GgufMetadata gguf_metadata(const ModelSource& model, const QuantPlan& plan,
-                           std::string_view name = {});
+                           std::string_view name = {}, const Json& lineage = nullptr);
 
 }  // namespace espalier

@@ -128,12 +128,21 @@ private Q_SLOTS:
         QCOMPARE(compared, 12);
     }
 
-    void a_second_end_token_becomes_the_end_of_turn() {
+    void further_end_tokens_become_ends_of_turn_and_message() {
         GgufMetadata metadata;
-        add_gguf_special_ids(metadata, {{"eos_token_id", {7, 9}}, {"bos_token_id", nullptr}});
+        add_gguf_special_ids(metadata,
+                             {{"eos_token_id", {7, 9, 7, 11}}, {"bos_token_id", nullptr}});
         QCOMPARE(metadata.integer("tokenizer.ggml.eos_token_id"), 7);
         QCOMPARE(metadata.integer("tokenizer.ggml.eot_token_id"), 9);
+        QCOMPARE(metadata.integer("tokenizer.ggml.eom_token_id"), 11);
         QVERIFY(metadata.find("tokenizer.ggml.bos_token_id") == nullptr);
+    }
+
+    void ids_that_are_none_are_left_out() {
+        GgufMetadata metadata;
+        add_gguf_special_ids(
+            metadata, {{"eos_token_id", -1}, {"pad_token_id", "x"}, {"bos_token_id", 1ULL << 40}});
+        QVERIFY(metadata.entries().empty());
     }
 
     void pads_the_vocabulary_to_the_embedding() {

@@ -304,6 +304,24 @@ private Q_SLOTS:
         QCOMPARE(provenance_of(*ModelSource::open(write(first, "q8_0"))), provenance);
     }
 
+    void records_its_own_stage_if_told() {
+        const auto model = ModelSource::open(kModels / "qwen3moe/hf");
+        const QuantPlan plan = plan_quantization(model->config(), "q8_0");
+        const Json stage = {{"stage", "quantize"}, {"config", {{"type", "q8_0"}}}};
+        ThreadPool pool(1);
+        write_gguf({.model = *model,
+                    .plan = plan,
+                    .out = path("out.gguf"),
+                    .pool = pool,
+                    .progress = {},
+                    .stop = {},
+                    .lineage = stage});
+        const Provenance written = provenance_of(*ModelSource::open(path("out.gguf")));
+        QVERIFY(written.lineage == Json::array({stage}));
+        QCOMPARE(written.base_hash, model->hash());
+        QCOMPARE(written.expert_map.size(), std::size_t{2});
+    }
+
     void the_name_is_the_models_own_unless_given() {
         const fs::path hub = kModels / "qwen3moe/hf";
         QCOMPARE(GgufFile(write(hub, "q8_0")).metadata().text("general.name"), std::string("hf"));
