@@ -17,6 +17,7 @@
 #include "calib/calibration_memory.h"
 #include "calib/calibration_windows.h"
 #include "calib/measure_layer.h"
+#include "nn/allocator_scope.h"
 #include "nn/torch_threads.h"
 #include "pipeline/report_layers.h"
 #include "routing/criterion.h"
@@ -39,6 +40,7 @@ public:
           observer_(observer),
           stop_(std::move(stop)),
           source_(ModelSource::open(request.model)),
+          model_hash_(source_->hash()),
           criterion_(find_criterion(request.criterion)),
           data_(read_calibration_windows(request, *source_)),
           batches_(
@@ -71,6 +73,7 @@ private:
     Clock::time_point start_ = Clock::now();
     PeakMemory peak_;
     std::unique_ptr<ModelSource> source_;
+    std::string model_hash_;
     const Criterion& criterion_;
     CalibrationWindows data_;
     std::vector<MicroBatch> batches_;
@@ -108,7 +111,7 @@ Json Calibration::settings() const {
 
 ExpertStats Calibration::empty_stats() const {
     ExpertStats stats;
-    stats.model_hash = source_->hash();
+    stats.model_hash = model_hash_;
     stats.tokenizer_hash = data_.tokenizer_hash;
     stats.data_hash = data_.data_hash;
     stats.num_experts = config().router.num_experts;
@@ -194,7 +197,7 @@ Json metrics_of(const ExpertStats& stats, std::int64_t tokens, double seconds,
 
 CalibrateResult Calibration::run() {
     Json identity = settings();
-    identity["model_hash"] = source_->hash();
+    identity["model_hash"] = model_hash_;
     identity["data_hash"] = data_.data_hash;
     identity["tokenizer_hash"] = data_.tokenizer_hash;
     const fs::path folder = request_.checkpoints.empty()
@@ -255,6 +258,7 @@ CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer
                           const std::stop_token& stop) {
     validate(request);
     use_one_torch_thread();
+    const AllocatorScope allocator;
     try {
         return Calibration(request, observer, stop).run();
     } catch (const fs::filesystem_error& error) {

@@ -11,9 +11,6 @@
 namespace espalier {
 namespace {
 
-/// The program, libtorch and its caches.
-constexpr std::uint64_t kFixedBytes = 256ULL << 20;
-
 std::uint64_t largest_layer(const ModelSource& source, ExpertStorage storage) {
     std::uint64_t bytes = 0;
     for (std::int64_t layer = 0; layer < source.config().num_layers(); ++layer) {
@@ -39,7 +36,7 @@ CalibrationMemory plan_calibration_memory(const ModelSource& source, const Memor
         for (std::size_t threads = wanted; threads > 0; --threads) {
             plan = {.storage = storage,
                     .num_threads = threads,
-                    .bytes = kFixedBytes + layer + threads * limits.worker_bytes};
+                    .bytes = kProgramBytes + layer + threads * limits.worker_bytes};
             if (plan.bytes <= limit) return plan;
         }
     }

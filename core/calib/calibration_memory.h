@@ -8,6 +8,9 @@
 
 namespace espalier {
 
+/// The program, libtorch and its caches.
+inline constexpr std::uint64_t kProgramBytes = 256ULL << 20;
+
 /// How a calibration fits into memory. Changes speed, never results.
 struct CalibrationMemory {
     ExpertStorage storage = ExpertStorage::Held;

@@ -1,7 +1,9 @@
 #include "calib/layer_accumulator.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 
 namespace espalier {
 namespace {
@@ -12,15 +14,30 @@ std::span<T> row_of(std::span<T> matrix, std::size_t row, std::size_t columns) {
     return matrix.subspan(row * columns, columns);
 }
 
+constexpr std::size_t kLanes = 8;
+
+/// Calls apply(column, lane) for every column, in blocks of a fixed size that the compiler turns
+/// into vectors.
+template <typename Apply>
+void for_each_column(std::size_t columns, const Apply& apply) {
+    std::size_t c = 0;
+    for (; c + kLanes <= columns; c += kLanes) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) apply(c + lane, lane);
+    }
+    for (; c < columns; ++c) apply(c, c % kLanes);
+}
+
 void add_row(std::span<const float> row, std::span<double> sums) {
-    for (std::size_t c = 0; c < row.size(); ++c) sums[c] += static_cast<double>(row[c]);
+    for_each_column(row.size(), [from = row.data(), to = sums.data()](std::size_t c, std::size_t) {
+        to[c] += static_cast<double>(from[c]);
+    });
 }
 
 void add_row_squares(std::span<const float> row, std::span<double> sums) {
-    for (std::size_t c = 0; c < row.size(); ++c) {
-        const auto value = static_cast<double>(row[c]);
-        sums[c] += value * value;
-    }
+    for_each_column(row.size(), [from = row.data(), to = sums.data()](std::size_t c, std::size_t) {
+        const auto value = static_cast<double>(from[c]);
+        to[c] += value * value;
+    });
 }
 
 struct RowSize {
@@ -29,14 +46,15 @@ struct RowSize {
 };
 
 RowSize measure(std::span<const float> row) {
-    RowSize size;
-    float largest = 0;
-    for (const float value : row) {
-        size.norm_sq += static_cast<double>(value) * static_cast<double>(value);
-        largest = std::max(largest, std::abs(value));
-    }
-    size.max_abs = static_cast<double>(largest);
-    return size;
+    std::array<double, kLanes> squares{};
+    std::array<float, kLanes> largest{};
+    for_each_column(row.size(), [&, from = row.data()](std::size_t c, std::size_t lane) {
+        const auto value = static_cast<double>(from[c]);
+        squares[lane] += value * value;
+        largest[lane] = std::max(largest[lane], std::abs(from[c]));
+    });
+    return {.norm_sq = std::accumulate(squares.begin(), squares.end(), 0.0),
+            .max_abs = static_cast<double>(*std::max_element(largest.begin(), largest.end()))};
 }
 
 /// Row `expert` of a [experts, columns] sum that gets its size from the first batch.

@@ -12,8 +12,8 @@ namespace espalier {
 /// True if libtorch ran out of memory. 1.13 has no class of its own for it on the CPU, 2.x throws
 /// c10::OutOfMemoryError there; the allocator's sentence is the same in both.
 inline bool is_out_of_memory(const c10::Error& error) {
-    return std::string_view(error.what_without_backtrace()).find("llocat") !=
-           std::string_view::npos;
+    const std::string_view text = error.what_without_backtrace();
+    return text.find("DefaultCPUAllocator") != std::string_view::npos;
 }
 
 }  // namespace espalier
