@@ -107,7 +107,8 @@ CalibrationData make_calibration_data(std::span<const DataSource> sources,
     std::vector<WeightedTokens> calibration;
     std::vector<WeightedTokens> probe;
     for (std::size_t i = 0; i < sources.size(); ++i) {
-        const std::vector<Document> documents = read_documents(sources[i], chat_template);
+        const std::vector<Document> documents =
+            read_documents(sources[i], chat_template, options.tokenizer_config);
         tasks[i] = documents.front().task;
         update_hash(hash, fmt::format("{} {}", tasks[i], sources[i].weight));
         for (const Document& document : documents) update_hash(hash, document.text);

@@ -33,8 +33,10 @@ struct Document {
 /// Reads JSONL (by its ending `.jsonl`, `.ndjson` or `.json`: `text`, or `messages` rendered by the
 /// chat template in `chat_template`, one document a line); any other file is plain text and one
 /// document.
+/// @param tokenizer_config for the template's special tokens; may be null
 /// @throws Error DataLine with file, line and field; DataEmpty if there is no text at all
-std::vector<Document> read_documents(const DataSource& source, std::string_view chat_template);
+std::vector<Document> read_documents(const DataSource& source, std::string_view chat_template,
+                                     const Json& tokenizer_config = Json());
 
 /// Token ids cut into windows of `context` tokens, with the task of each window.
 struct TokenWindows {
@@ -49,6 +51,7 @@ struct WindowOptions {
     std::int64_t max_tokens = 0;  ///< budget over all sources, shared by weight; 0 = all
     bool holds_out_probe = true;  ///< a tenth of the documents, chosen by hash, is kept out
     std::int64_t max_probe_tokens = 65'536;  ///< shared by weight like max_tokens; 0 = all
+    Json tokenizer_config = Json();  ///< for the chat template's special tokens; may be null
 };
 
 /// Calibration windows: documents of a task are tokenised in order without special tokens, joined,

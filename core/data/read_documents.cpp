@@ -55,8 +55,10 @@ void check_messages(const Json& messages, const LinePlace& place) {
 
 class JsonLines {
 public:
-    JsonLines(std::string file, std::string_view chat_template)
-        : place_{std::move(file), 0}, template_source_(chat_template) {}
+    JsonLines(std::string file, std::string_view chat_template, const Json& tokenizer_config)
+        : place_{std::move(file), 0},
+          template_source_(chat_template),
+          tokenizer_config_(tokenizer_config) {}
 
     /// The text of the next line; nothing for a blank one.
     std::optional<std::string> read(std::string_view line) {
@@ -83,7 +85,7 @@ private:
 
     std::string render(const Json& object) {
         check_messages(object["messages"], place_);
-        if (!template_) template_.emplace(template_source_);
+        if (!template_) template_.emplace(template_source_, tokenizer_config_);
         ChatTemplate::Request request;
         request.messages = object["messages"];
         request.add_generation_prompt = false;
@@ -97,6 +99,7 @@ private:
 
     LinePlace place_;
     std::string_view template_source_;
+    const Json& tokenizer_config_;
     std::optional<ChatTemplate> template_;
 };
 
@@ -120,7 +123,8 @@ std::string plain_text(std::string_view bytes, const std::string& file) {
 
 }  // namespace
 
-std::vector<Document> read_documents(const DataSource& source, std::string_view chat_template) {
+std::vector<Document> read_documents(const DataSource& source, std::string_view chat_template,
+                                     const Json& tokenizer_config) {
     const MappedFile mapped(source.path);
     std::string_view bytes(reinterpret_cast<const char*>(mapped.bytes().data()),
                            mapped.bytes().size());
@@ -131,7 +135,7 @@ std::vector<Document> read_documents(const DataSource& source, std::string_view 
         if (!bytes.empty()) documents.push_back({plain_text(bytes, file), task});
     } else {
         if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
-        JsonLines lines(file, chat_template);
+        JsonLines lines(file, chat_template, tokenizer_config);
         while (!bytes.empty()) {
             const std::string_view line = bytes.substr(0, bytes.find('\n'));
             auto text = lines.read(line);

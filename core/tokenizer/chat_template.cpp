@@ -119,8 +119,26 @@ std::vector<ChatTemplate::Span> spans_in(std::string_view text,
     return spans;
 }
 
-void define_variables(const ChatTemplate::Request& request, const Json& messages,
-                      jinja::Scope& scope) {
+/// "<s>" or {"content": "<s>"}, as tokenizer_config.json has it.
+Json special_tokens_in(const Json& tokenizer_config) {
+    Json tokens = Json::object();
+    if (!tokenizer_config.is_object()) return tokens;
+    for (const char* name : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
+                             "cls_token", "mask_token"}) {
+        const auto found = tokenizer_config.find(name);
+        if (found == tokenizer_config.end()) continue;
+        const Json& token =
+            found->is_object() && found->contains("content") ? (*found)["content"] : *found;
+        if (token.is_string()) tokens[name] = token;
+    }
+    return tokens;
+}
+
+void define_variables(const ChatTemplate::Request& request, const Json& special_tokens,
+                      const Json& messages, jinja::Scope& scope) {
+    for (const auto& [name, value] : special_tokens.items()) {
+        scope.set(name, jinja::Value::from_json(value));
+    }
     for (const auto& [name, value] : request.kwargs.items()) {
         scope.set(name, jinja::Value::from_json(value));
     }
@@ -134,19 +152,21 @@ void define_variables(const ChatTemplate::Request& request, const Json& messages
 
 struct ChatTemplate::Compiled {
     jinja::Block block;
+    Json special_tokens;
 };
 
 ChatTemplateError::ChatTemplateError(ErrorCode code, std::string kind, std::string detail,
                                      const std::string& message, std::string hint)
     : Error(code, message, std::move(hint)), kind_(std::move(kind)), detail_(std::move(detail)) {}
 
-ChatTemplate::ChatTemplate(std::string_view source) {
+ChatTemplate::ChatTemplate(std::string_view source, const Json& tokenizer_config) {
     if (source.empty()) {
         throw Error(ErrorCode::TemplateMissing, "The model has no chat template.",
                     "Give a prompt as it stands, or a model made for conversation.");
     }
     try {
-        compiled_ = std::make_unique<const Compiled>(Compiled{jinja::parse_template(source)});
+        compiled_ = std::make_unique<const Compiled>(
+            Compiled{jinja::parse_template(source), special_tokens_in(tokenizer_config)});
     } catch (const jinja::SyntaxFault& fault) {
         throw error_of(fault, fault.position);
     } catch (const Fault& fault) {
@@ -167,7 +187,7 @@ ChatTemplate::Rendered ChatTemplate::render_with_spans(const Request& request) c
     Rendered result;
     try {
         jinja::define_globals(evaluator, variables);
-        define_variables(request, messages, variables);
+        define_variables(request, compiled_->special_tokens, messages, variables);
         result.text = renderer.render(compiled_->block, variables);
     } catch (const Fault& fault) {
         throw error_of(fault, evaluator.position());

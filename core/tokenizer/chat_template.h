@@ -32,9 +32,11 @@ private:
 /// variables and bounds its steps, output and depth. Immutable: usable from several threads.
 class ChatTemplate {
 public:
+    /// @param tokenizer_config content of tokenizer_config.json, whose special tokens (`bos_token`,
+    /// …) templates know by name; may be null
     /// @throws Error TemplateMissing if `source` is empty
     /// @throws ChatTemplateError with line and column if it cannot be compiled
-    explicit ChatTemplate(std::string_view source);
+    explicit ChatTemplate(std::string_view source, const Json& tokenizer_config = Json());
     ~ChatTemplate();
     ChatTemplate(ChatTemplate&&) noexcept;
     ChatTemplate& operator=(ChatTemplate&&) noexcept;
@@ -46,7 +48,7 @@ public:
         bool add_generation_prompt = true;
         /// The last message is the beginning of the answer: the output ends where its content does.
         bool continue_final_message = false;
-        Json kwargs = Json::object();  ///< further variables, e.g. enable_thinking, bos_token
+        Json kwargs = Json::object();  ///< further variables, e.g. enable_thinking; they come first
         std::string now;  ///< local time for strftime_now, 2025-03-09T07:05:02; empty = the clock
     };
 

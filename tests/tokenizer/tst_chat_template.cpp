@@ -142,6 +142,17 @@ private Q_SLOTS:
         QCOMPARE(rendered.generation_spans, (std::vector<ChatTemplate::Span>{{1, 7}}));
     }
 
+    void knows_the_special_tokens() {
+        const Json config = {
+            {"bos_token", {{"content", "<s>"}}}, {"eos_token", "</s>"}, {"pad_token", nullptr}};
+        const ChatTemplate chat_template("{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}",
+                                         config);
+        QCOMPARE(chat_template.render({}), "<s></s>False");
+        ChatTemplate::Request request;
+        request.kwargs["bos_token"] = "[B]";
+        QCOMPARE(chat_template.render(request), "[B]</s>False");
+    }
+
     void knows_the_time() {
         ChatTemplate::Request request;
         request.now = "2024-02-29T23:59:58";

@@ -183,6 +183,7 @@ Renderer::Flow Renderer::run_for(const For& loop, const Value& iterable, Scope& 
         std::make_unique<Loop>(kept_items(loop, iterable, scope), depth, std::move(recurse)));
     bool is_unfinished = true;  // Jinja2 takes the else part unless some turn reached its end
     for (std::size_t i = 0; i < state.size(); ++i) {
+        evaluator_.charge(5);  // a scope of its own
         state.move_to(i);
         LocalScope local(evaluator_, scope);
         (*local).set("loop", state);
