@@ -227,7 +227,6 @@ struct BlockQ4_K {
     template <typename Emit>
     static HWY_INLINE void codes(const std::byte* block, const KHeader& header, const Emit& emit) {
         const std::byte* nibbles = block + 16;
-        HWY_UNROLL(4)
         for (std::size_t group = 0; group < 8; group += 2, nibbles += 32) {
             const GroupFactor low{header.factors[group]};
             const GroupFactor high{header.factors[group + 1]};

@@ -10,6 +10,7 @@
 // clang-format off: foreach_target.h comes first
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/matmul_float.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -23,6 +24,9 @@ namespace espalier::kernels {
 /// A tile of decoded weights, 64 KiB, stays in the second-level cache while all vectors pass by.
 inline constexpr std::size_t kTileRows = 16;
 inline constexpr std::size_t kTileColumns = 1024;
+/// How far ahead of its use a single vector asks for weights. Past the end of a file it is
+/// harmless.
+inline constexpr std::size_t kPrefetchBytes = 2048;
 /// Up to so many vectors, half-width floats are widened in registers for each; beyond, once into a
 /// tile.
 inline constexpr std::size_t kFewVectors = 6;
@@ -63,7 +67,12 @@ HWY_INLINE void dot_block(const Weight* weights, std::size_t weight_stride,
         for (std::size_t t = 0; t < T; ++t) v[t] = load_n(d, x[t] + i, count);
         HWY_UNROLL(8)
         for (std::size_t r = 0; r < R; ++r) {
-            const auto w = load_as_float(d, weights + r * weight_stride + i, count);
+            const Weight* from = weights + r * weight_stride + i;
+            // One vector reads the weights once, from memory. Half floats come too fast for the
+            // hardware to look ahead; for whole ones it knows better.
+            if constexpr (T == 1 && sizeof(Weight) == 2)
+                hwy::Prefetch(from + kPrefetchBytes / sizeof(Weight));
+            const auto w = load_as_float(d, from, count);
             HWY_UNROLL(8)
             for (std::size_t t = 0; t < T; ++t) sums[r][t] = hn::MulAdd(w, v[t], sums[r][t]);
         }

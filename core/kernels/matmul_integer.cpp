@@ -6,6 +6,7 @@
 // clang-format off: foreach_target.h comes first
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/matmul_integer.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #if HWY_TARGET != HWY_SCALAR
@@ -66,6 +67,14 @@ HWY_INLINE VectorPart part_of(const IntegerRows& x, std::size_t vector, std::siz
             x.sums.data() + (row * x.columns + column) / kIntegerGroup};
 }
 
+/// Asks for what lies some rows on: weights are read once, in order, and hardware looks ahead too
+/// late. Prefetching past the end of a file is harmless.
+template <typename Block>
+HWY_INLINE void prefetch(const std::byte* block) {
+    constexpr std::size_t kAhead = 2048;
+    for (std::size_t i = 0; i < Block::kBytes; i += 64) hwy::Prefetch(block + kAhead + i);
+}
+
 /// Codes of one block, unpacked in registers, times as many integers: exact sums in lanes.
 template <typename Block, typename Header>
 HWY_INLINE V32 dot_block(const std::byte* block, const Header& header, const std::int16_t* values) {
@@ -87,6 +96,7 @@ requires(Block::kElements == kIntegerBlock) HWY_INLINE
     float dot_packed(const std::byte* block, const VectorPart& x, std::size_t n) {
     VF total = hn::Zero(DF());
     for (std::size_t c = 0; c < n; c += kIntegerBlock, block += Block::kBytes) {
+        prefetch<Block>(block);
         const auto header = Block::header(block);
         const VF sum = hn::ConvertTo(DF(), dot_block<Block>(block, header, x.values + c));
         const VF part = hn::Mul(sum, hn::Set(DF(), header.scale));
@@ -109,6 +119,7 @@ requires(Block::kElements == kIntegerGroup) HWY_INLINE
         VF part = hn::Zero(DF());
         const std::size_t end = std::min(c + kIntegerBlock, n);
         for (std::size_t i = c; i < end; i += kIntegerGroup, block += Block::kBytes) {
+            prefetch<Block>(block);
             const auto header = Block::header(block);
             const VF sum = hn::ConvertTo(DF(), dot_block<Block>(block, header, x.values + i));
             part = hn::MulAdd(sum, hn::Set(DF(), header.scale), part);
