@@ -2,24 +2,34 @@
 
 #include <filesystem>
 #include <memory>
-#include <spdlog/sinks/sink.h>
-#include <vector>
 
 #include "pipeline/events.h"
 
 namespace espalier {
 
-/// While it lives, every log line also goes to the observer as a LogLine and to the end of `file`.
-class RunLog {
+/// Stands between a run and its observer. While it lives, every log line goes to the end of `file`
+/// and, before the next event, to the observer as a LogLine: never from inside the logger, so that
+/// an observer may itself log. What it logs while it is told something stays out of file and
+/// events.
+class RunLog : public RunObserver {
 public:
     /// @throws Error DiskWrite
     RunLog(const std::filesystem::path& file, RunObserver& observer);
-    ~RunLog();
+    ~RunLog() override;
     RunLog(const RunLog&) = delete;
     RunLog& operator=(const RunLog&) = delete;
 
+    /// Hands on the lines so far, then the event. A LogLine goes into the log first, like all
+    /// others.
+    void on_event(const RunEvent& event) override;
+    /// Hands on the lines that no event has followed.
+    void flush();
+
 private:
-    std::vector<std::shared_ptr<spdlog::sinks::sink>> sinks_;
+    class Sink;
+
+    RunObserver& observer_;
+    std::shared_ptr<Sink> sink_;
 };
 
 }  // namespace espalier

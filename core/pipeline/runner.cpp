@@ -150,11 +150,12 @@ Json execute_recipe(const RunRequest& request, RunObserver& observer, std::stop_
         request.recipe, *ModelSource::open(request.recipe.model), request.num_threads);
     RunFolder folder(request.out, request.recipe, request.resumes);
     require_disk_space(estimate, num_finished(folder, request.recipe), folder.path());
-    const RunLog run_log(folder.path() / "log.txt", observer);
-    RunRecorder recorder(observer, request.library, new_record(request, folder));
+    RunLog run_log(folder.path() / "log.txt", observer);
+    RunRecorder recorder(run_log, request.library, new_record(request, folder));
     try {
         Json report = Execution(request, folder, recorder, stop).run();
         recorder.finish_run("finished", report);
+        run_log.flush();
         return report;
     } catch (const Cancelled&) {
         recorder.finish_run("stopped", nullptr);
@@ -162,6 +163,7 @@ Json execute_recipe(const RunRequest& request, RunObserver& observer, std::stop_
     } catch (const std::exception& error) {
         log("pipeline").error("The run failed: {}", error.what());
         recorder.finish_run("failed", nullptr);
+        run_log.flush();
         throw;
     }
 }
