@@ -39,6 +39,20 @@ void mask_and_softmax(std::span<float> scores, KeyRange seen, std::size_t first_
     std::fill(scores.begin() + static_cast<std::ptrdiff_t>(end), scores.end(), 0.0F);
 }
 
+/// Rows of heads whose elements came out as rotary pairs, side by side, into half style.
+void split_rotary_pairs(std::span<float> rows, std::size_t head_dim) {
+    std::vector<float> pairs(head_dim);
+    const std::size_t half = head_dim / 2;
+    for (std::size_t head = 0; head < rows.size(); head += head_dim) {
+        const auto values = rows.subspan(head, head_dim);
+        std::copy(values.begin(), values.end(), pairs.begin());
+        for (std::size_t i = 0; i < half; ++i) {
+            values[i] = pairs[2 * i];
+            values[half + i] = pairs[2 * i + 1];
+        }
+    }
+}
+
 }  // namespace
 
 /// One key/value head and a run of tokens.
@@ -55,6 +69,9 @@ void Attention::project(const Compute& compute, const Inputs& inputs) {
                          Scratch<float>& out) {
         const auto rows = out.take(num_tokens * matrix.view().rows);
         linear(compute, matrix.view(), inputs.x, rows);
+        if (matrix.rows() == RowOrder::RotaryPairs) {
+            split_rotary_pairs(rows, static_cast<std::size_t>(config_.head_dim));
+        }
         add_bias(bias, rows);
     };
     one(weights.q, weights.q_bias, q_);

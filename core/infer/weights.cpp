@@ -11,25 +11,27 @@ WeightMatrix::WeightMatrix(const ModelSource& source, const TensorKey& key) {
     const Shape shape = source.shape(key);
     const auto rows = static_cast<std::size_t>(shape.at(0));
     const auto columns = static_cast<std::size_t>(shape.at(1));
-    const auto stored = source.view(key);
+    const auto stored = source.stored(key);
     if (!stored) {
         decoded_ = Buffer<float>(rows * columns);
         source.decode(key, decoded_.span());
         view_ = kernels::float_matrix(decoded_.span(), rows, columns, columns);
         return;
     }
-    if (!kernels::can_decode(stored->dtype)) {
+    const TensorView& tensor = stored->view;
+    if (!kernels::can_decode(tensor.dtype)) {
         throw Error(
             ErrorCode::FileUnsupported,
             fmt::format("{} holds a weight matrix of type {}, which cannot be computed with.",
-                        source.name(), info(stored->dtype).name),
+                        source.name(), info(tensor.dtype).name),
             "Convert the model to one of the usual types, for example Q8_0.");
     }
-    view_ = {.dtype = stored->dtype,
-             .bytes = stored->bytes,
+    view_ = {.dtype = tensor.dtype,
+             .bytes = tensor.bytes,
              .rows = rows,
              .columns = columns,
-             .row_stride = rows == 0 ? 0 : stored->bytes.size() / rows};
+             .row_stride = rows == 0 ? 0 : tensor.bytes.size() / rows};
+    rows_ = stored->rows;
 }
 
 std::vector<float> load_vector(const ModelSource& source, const TensorKey& key) {

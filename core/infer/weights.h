@@ -18,9 +18,12 @@ public:
     WeightMatrix(const ModelSource& source, const TensorKey& key);
 
     const kernels::MatrixView& view() const noexcept { return view_; }
+    /// How the rows of view() are ordered; products come out in that order.
+    RowOrder rows() const noexcept { return rows_; }
 
 private:
     kernels::MatrixView view_;
+    RowOrder rows_ = RowOrder::AsNamed;
     Buffer<float> decoded_;
 };
 
