@@ -2,18 +2,13 @@
 
 #include <QFileInfo>
 
+#include "pipeline/make_recipe.h"
 #include "store/database.h"
 
 namespace espalier::ui {
 namespace {
 
 constexpr std::int64_t sampleTokens = 40'000;
-
-Json filesOf(const std::vector<DataSource>& sources) {
-    Json files = Json::array();
-    for (const DataSource& source : sources) files.push_back(source.path.string());
-    return files;
-}
 
 DataSource textFile(const QString& path) {
     const std::filesystem::path file = path.toStdString();
@@ -40,20 +35,19 @@ void readStage(CompressDraft& draft, const StageEntry& entry) {
 }  // namespace
 
 Recipe makeRecipe(const CompressDraft& draft) {
-    Recipe recipe{draft.model.toStdString(), draft.data, draft.seed, {}};
-    const std::string criterion = draft.criterion.toStdString();
-    recipe.stages.push_back({"calibrate", {{"tokens", draft.tokens}, {"criterion", criterion}}});
-    if (draft.keepExperts > 0) {
-        recipe.stages.push_back(
-            {"prune", {{"criterion", criterion}, {"keep_experts", draft.keepExperts}}});
-    }
-    if (!draft.fileType.isEmpty()) {
-        recipe.stages.push_back({"quantize", {{"type", draft.fileType.toStdString()}}});
-    }
-    if (!draft.measured.empty()) {
-        recipe.stages.push_back({"evaluate", {{"files", filesOf(draft.measured)}}});
-    }
-    return recipe;
+    RecipeChoices choices{
+        .model = draft.model.toStdString(),
+        .keep = {},
+        .type = draft.fileType.toStdString(),
+        .data = draft.data,
+        .heldout = {},
+        .criterion = draft.criterion.toStdString(),
+        .tokens = draft.tokens,
+        .seed = draft.seed,
+    };
+    if (draft.keepExperts > 0) choices.keep.experts = draft.keepExperts;
+    for (const DataSource& source : draft.measured) choices.heldout.push_back(source.path);
+    return make_recipe(choices, draft.contextLength);
 }
 
 CompressDraft draftFromRecipe(const Recipe& recipe) {

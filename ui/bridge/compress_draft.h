@@ -23,6 +23,7 @@ struct CompressDraft {
     std::vector<DataSource> measured;  ///< texts to compare the models on
     std::int64_t tokens = 1'000'000;
     std::uint64_t seed = 0;
+    std::int64_t contextLength = 0;  ///< the model's own; 0 = not known yet
     bool operator==(const CompressDraft&) const = default;
 };
 

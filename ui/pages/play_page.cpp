@@ -43,10 +43,9 @@ QString figuresOf(const AnswerStats& stats) {
     if (stats.stop == StopReason::MaxTokens) end = PlayPage::tr(" · most tokens reached");
     if (stats.stop == StopReason::ContextFull) end = PlayPage::tr(" · context full");
     if (stats.tokens == 0) return PlayPage::tr("nothing written") + end;
-    return PlayPage::tr("%n token(s) · %1 · %2 · prompt of %3 read at %4", nullptr,
-                        static_cast<int>(stats.tokens))
-               .arg(format::speed(stats.tokensPerSecond), format::duration(stats.seconds),
-                    format::integer(stats.promptTokens),
+    return PlayPage::tr("%1 tokens · %2 · %3 · prompt of %4 read at %5")
+               .arg(format::integer(stats.tokens), format::speed(stats.tokensPerSecond),
+                    format::duration(stats.seconds), format::integer(stats.promptTokens),
                     format::speed(stats.promptTokensPerSecond)) +
            end;
 }

@@ -29,6 +29,7 @@ namespace {
 QWidget* makeWay(const QString& title, const QString& sentence, QPushButton* button) {
     auto* card = new Card;
     auto* layout = new QVBoxLayout(card);
+    layout->setContentsMargins({});
     layout->addWidget(new TextLabel(TextKind::Heading, title));
     layout->addWidget(new TextLabel(TextKind::Secondary, sentence));
     layout->addStretch(1);
@@ -197,8 +198,8 @@ void StartPage::showMachine(const MachineInfo& machine) {
          tr("%1 free on %2").arg(format::fileSize(machine.diskFreeBytes), machine.diskPath), false,
          tr("Where results are written.")},
         {QStringLiteral("cpu"),
-         tr("Processor"),
-         tr("%n core(s), %1", nullptr, static_cast<int>(machine.cores)).arg(machine.simd),
+         tr("Processor cores"),
+         tr("%1, %2").arg(machine.cores).arg(machine.simd),
          false,
          {}},
     });

@@ -152,6 +152,7 @@ QWidget* WizardPage::makeCostPanel() {
     panel->setMinimumWidth(costWidth);
     panel->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Expanding);
     auto* layout = new QVBoxLayout(panel);
+    layout->setContentsMargins({});
     layout->addWidget(new TextLabel(TextKind::Heading, tr("Cost")));
     layout->addWidget(m_cost);
     layout->addWidget(m_costNote);
@@ -212,6 +213,7 @@ int WizardPage::firstProblem() {
 void WizardPage::takeChange() {
     CompressDraft draft = m_draft;
     for (const WizardStep* step : m_steps) step->writeTo(draft);
+    if (draft.model == m_model.path) draft.contextLength = m_model.contextLength;
     if (draft == m_draft) return;
     if (draft.name != m_draft.name) m_isNamed = true;
     m_draft = draft;
@@ -398,25 +400,33 @@ void WizardPage::askCost() {
 }
 
 void WizardPage::showCost(const CostEstimate& cost) {
+    const PlanEstimate& plan = cost.plan;
     const auto estimate = [](const char* id, const QString& label, const QString& value) {
         return InfoRow{QLatin1String(id), label, format::estimated(value), true, {}};
     };
     m_cost->setRows({
-        {QStringLiteral("before"), tr("Now"), format::fileSize(cost.originalBytes), false, {}},
-        estimate("size", tr("Result"), format::fileSize(cost.resultBytes)),
+        {QStringLiteral("before"), tr("Now"), format::fileSize(plan.original_bytes), false, {}},
+        estimate("size", tr("Result"), format::fileSize(plan.result_bytes)),
         {QStringLiteral("experts"),
          tr("Experts"),
-         tr("%1 → %2").arg(cost.experts).arg(cost.keptExperts),
+         tr("%1 → %2").arg(plan.experts_before).arg(plan.experts_after),
          false,
          {}},
+        estimate("time", tr("Time"), format::duration(plan.seconds)),
+        estimate("memory", tr("Memory"),
+                 tr("%1, %2 free")
+                     .arg(format::memory(plan.peak_bytes), format::memory(cost.memoryFreeBytes))),
         estimate("disk", tr("Disk"),
-                 tr("%1 of %2 free")
-                     .arg(format::fileSize(cost.diskBytes), format::fileSize(cost.diskFreeBytes))),
+                 tr("%1, %2 free")
+                     .arg(format::fileSize(plan.disk_bytes), format::fileSize(cost.diskFreeBytes))),
         {QStringLiteral("network"), tr("Network"), tr("none"), false, {}},
     });
-    m_costNote->setText(cost.diskBytes > cost.diskFreeBytes
-                            ? tr("The disk does not have room for this run.")
-                            : QString());
+    QString note = tr("Time and memory are rough: within a factor of three.");
+    if (plan.disk_bytes > cost.diskFreeBytes)
+        note = tr("The disk does not have room for this run.");
+    if (plan.peak_bytes > cost.memoryFreeBytes)
+        note = tr("This run needs more memory than is free.");
+    m_costNote->setText(note);
 }
 
 void WizardPage::updateTitle() {

@@ -21,7 +21,6 @@ constexpr double alarmShare = 0.95;
 MemoryButton::MemoryButton(QWidget* parent)
     : QToolButton(parent), m_details(new InfoView(QStringLiteral("job_memory_view"))) {
     setObjectName(QStringLiteral("job_memory_btn"));
-    setPopupMode(QToolButton::InstantPopup);
     setFocusPolicy(Qt::StrongFocus);
     setAutoRaise(true);
     auto* menu = new QMenu(this);
@@ -33,7 +32,8 @@ MemoryButton::MemoryButton(QWidget* parent)
     auto* action = new QWidgetAction(menu);
     action->setDefaultWidget(frame);
     menu->addAction(action);
-    setMenu(menu);
+    connect(this, &QToolButton::clicked, menu,
+            [this, menu] { menu->popup(mapToGlobal(QPoint(0, -menu->sizeHint().height()))); });
 }
 
 void MemoryButton::setReading(const Reading& reading) {

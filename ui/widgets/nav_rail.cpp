@@ -94,9 +94,8 @@ void NavRail::addEntry(const RailEntry& entry) {
 void NavRail::setUnseen(int row, int count) {
     QListWidgetItem* entry = item(row);
     entry->setData(UnseenRole, count);
-    entry->setData(
-        Qt::AccessibleTextRole,
-        count == 0 ? entry->text() : tr("%1, %n new", nullptr, count).arg(entry->text()));
+    entry->setData(Qt::AccessibleTextRole,
+                   count == 0 ? entry->text() : tr("%1, %2 new").arg(entry->text()).arg(count));
 }
 
 void NavRail::setShowsText(bool shows) {

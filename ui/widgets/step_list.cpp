@@ -1,5 +1,8 @@
 #include "ui/widgets/step_list.h"
 
+#include <QEvent>
+#include <algorithm>
+
 #include "ui/models/roles.h"
 #include "ui/theme/metrics.h"
 
@@ -8,7 +11,7 @@ namespace {
 
 constexpr int TitleRole = Qt::UserRole + 2;
 constexpr int StateRole = Qt::UserRole + 3;
-constexpr int leastWidth = 150;
+constexpr int leastHeight = 32;
 
 }  // namespace
 
@@ -16,7 +19,6 @@ StepList::StepList(const QString& name, QWidget* parent) : QListWidget(parent) {
     setObjectName(name);
     setAccessibleName(tr("Steps"));
     setFrameShape(QFrame::NoFrame);
-    setMinimumWidth(leastWidth);
     setSpacing(2);
     setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Expanding);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -29,6 +31,7 @@ void StepList::addStep(const QString& title) {
     item->setData(StateRole, static_cast<int>(StepState::Untouched));
     item->setData(IdRole, QStringLiteral("step:%1").arg(row(item)));
     showText(row(item));
+    fitWidth();
 }
 
 void StepList::setStepState(int row, StepState state) {
@@ -54,6 +57,21 @@ void StepList::showText(int row) {
     }
     item(row)->setText(QStringLiteral("%1  %2  %3").arg(row + 1).arg(glyph, title));
     item(row)->setData(Qt::AccessibleTextRole, tr("Step %1, %2, %3").arg(row + 1).arg(title, word));
+}
+
+void StepList::fitWidth() {
+    int widest = 0;
+    for (int i = 0; i < count(); ++i) {
+        const QFontMetrics metrics = fontMetrics();
+        widest = std::max(widest, metrics.horizontalAdvance(item(i)->text()));
+        item(i)->setSizeHint({10, std::max(leastHeight, metrics.height() + space::controls)});
+    }
+    setFixedWidth(widest + space::sections + 2 * space::controls);
+}
+
+void StepList::changeEvent(QEvent* event) {
+    QListWidget::changeEvent(event);
+    if (event->type() == QEvent::FontChange) fitWidth();
 }
 
 }  // namespace espalier::ui

@@ -16,8 +16,12 @@ public:
     void addStep(const QString& title);
     void setStepState(int row, StepState state);
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     void showText(int row);
+    void fitWidth();
 };
 
 }  // namespace espalier::ui
