@@ -18,7 +18,7 @@ struct RunOptions {
 
 std::optional<Json> run_recipe_file(const RunOptions& options, const Session& session) {
     const Measure measure;
-    TerminalObserver observer;
+    TerminalObserver observer(LogLines::Logged);
     const Json report = execute_recipe({.recipe = load_recipe(options.recipe),
                                         .out = options.out,
                                         .resumes = options.resumes,

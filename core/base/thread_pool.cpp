@@ -31,7 +31,8 @@ struct Job {
 struct ThreadPool::State {
     Job job;
     std::atomic<std::uint64_t> generation{0};
-    std::atomic<std::size_t> busy{0};
+    std::atomic<bool> open{false};       ///< the job may be joined
+    std::atomic<std::size_t> inside{0};  ///< workers that may be touching the job
     std::atomic<bool> stopping{false};
     std::mutex mutex;  // guards error and the sleep of workers
     std::condition_variable wake;
@@ -67,8 +68,11 @@ struct ThreadPool::State {
             wait_for_work(seen);
             if (stopping) return;
             seen = generation.load(std::memory_order_acquire);
-            run_chunks();
-            busy.fetch_sub(1, std::memory_order_acq_rel);
+            // Whoever wakes too late finds the job closed: nobody waits for a worker that the
+            // system has not let run yet.
+            ++inside;
+            if (open) run_chunks();
+            --inside;
         }
     }
 };
@@ -101,7 +105,7 @@ void ThreadPool::parallel_for(std::size_t count, std::size_t chunk,
     state.job.next = 0;
     const bool shared = !state.workers.empty() && count > state.job.chunk;
     if (shared) {
-        state.busy = state.workers.size();
+        state.open = true;
         {
             const std::scoped_lock lock(state.mutex);
             state.generation.fetch_add(1, std::memory_order_release);
@@ -109,7 +113,8 @@ void ThreadPool::parallel_for(std::size_t count, std::size_t chunk,
         state.wake.notify_all();
     }
     state.run_chunks();
-    while (shared && state.busy.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+    state.open = false;
+    while (state.inside != 0) std::this_thread::yield();
     if (state.error) std::rethrow_exception(std::exchange(state.error, nullptr));
 }
 
