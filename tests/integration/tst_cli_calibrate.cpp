@@ -1,0 +1,173 @@
+#include <QTest>
+#include <cmath>
+#include <filesystem>
+
+#include "base/file_hash.h"
+#include "cli.h"
+#include "formats/safetensors_reader.h"
+#include "routing/expert_stats.h"
+
+using namespace espalier;
+using espalier::test::Answer;
+using espalier::test::Cli;
+namespace fs = std::filesystem;
+
+/// The whole way from texts of one's own to a small model, with few tokens.
+class tst_cli_calibrate : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase() {
+        m_answer = calibrate("stats.safetensors", {});
+        VERIFY_DONE(m_answer);
+    }
+
+    void calibrate_counts_every_token() {
+        const ExpertStats stats = load_expert_stats(m_cli.file("stats.safetensors"));
+        QCOMPARE(stats.total_tokens(), std::int64_t{4096});
+        QCOMPARE(stats.tasks, (std::vector<std::string>{"python", "cpp"}));
+        for (const auto& [index, layer] : stats.layers) {
+            std::int64_t selections = 0;
+            for (const std::int64_t count : layer.count) selections += count;
+            QCOMPARE(selections, 4 * layer.tokens);
+        }
+        for (const char* key : {"out", "seconds", "peak_bytes", "metrics"}) {
+            QVERIFY(m_answer.json().contains(key));
+        }
+    }
+
+    void shards_join_to_the_whole() {
+        VERIFY_DONE(calibrate("one.safetensors", {"--shard", "1/2"}));
+        VERIFY_DONE(calibrate("two.safetensors", {"--shard", "2/2"}));
+        VERIFY_DONE(
+            m_cli.run({"merge-stats", m_cli.path("one.safetensors"), m_cli.path("two.safetensors"),
+                       "--out", m_cli.path("merged.safetensors")}));
+        const ExpertStats whole = load_expert_stats(m_cli.file("stats.safetensors"));
+        const ExpertStats merged = load_expert_stats(m_cli.file("merged.safetensors"));
+        QCOMPARE(merged.layers.size(), whole.layers.size());
+        for (const auto& [index, layer] : whole.layers) {
+            const LayerStats& other = merged.layers.at(index);
+            QCOMPARE(other.count, layer.count);
+            QCOMPARE(other.coactivation, layer.coactivation);
+            for (std::size_t e = 0; e < layer.count.size(); ++e) {
+                const double sum = layer.gated_norm_sum[e];
+                QVERIFY(std::abs(other.gated_norm_sum[e] - sum) <= 1e-12 * std::max(1.0, sum));
+            }
+        }
+    }
+
+    void from_statistics_to_a_small_model_that_talks() {
+        const Answer selected = m_cli.run({"--json", "select", m_cli.sample("model"), "--stats",
+                                           m_cli.path("stats.safetensors"), "--keep", "0.5",
+                                           "--out", m_cli.path("plan.json")});
+        VERIFY_DONE(selected);
+        const Answer pruned = m_cli.run({"--json", "prune", m_cli.sample("model"), "--stats",
+                                         m_cli.path("stats.safetensors"), "--keep", "16", "--out",
+                                         m_cli.path("cut")});
+        VERIFY_DONE(pruned);
+        QCOMPARE(pruned.json().at("metrics").at("experts_after"), Json(16));
+        VERIFY_DONE(
+            m_cli.run({"--json", "quantize", m_cli.path("cut"), "--type", "q4_k_m", "--stats",
+                       m_cli.path("stats.safetensors"), "--out", m_cli.path("cut.gguf")}));
+        const Answer talk = m_cli.run({"--json", "generate", m_cli.path("cut.gguf"), "--prompt",
+                                       "def ", "--max-tokens", "8"});
+        VERIFY_DONE(talk);
+        QCOMPARE(talk.json().at("ids").size(), std::size_t{8});
+        const QString text = m_cli.sample("heldout/python.txt");
+        const Answer measured = m_cli.run({"--json", "eval", m_cli.path("cut.gguf"), "--reference",
+                                           m_cli.sample("model"), "--perplexity", text, "--context",
+                                           "128", "--max-windows", "4"});
+        VERIFY_DONE(measured);
+        const Json json = measured.json();
+        QVERIFY(json.at("kl").at("mean").get<double>() < 1.5);
+        QVERIFY(json.at("kl").at("top1").get<double>() > 0.5);
+    }
+
+    void both_engines_trace_the_same_numbers() {
+        write_json_file(m_cli.file("ids.json"), {{5, 100, 2000, 17}, {9, 8, 7, 6}});
+        for (const char* engine : {"native", "torch"}) {
+            VERIFY_DONE(
+                m_cli.run({"trace", m_cli.sample("model"), "--ids", m_cli.path("ids.json"),
+                           "--engine", engine, "--out", m_cli.path(engine) + ".safetensors"}));
+        }
+        const SafetensorsFile native(m_cli.file("native.safetensors"));
+        const SafetensorsFile torch(m_cli.file("torch.safetensors"));
+        for (const char* name :
+             {"logits", "hidden_states.0", "hidden_states.6", "router_logits.5",
+              "router_topk_weights.0", "mlp_out.3", "attn_out.2", "final_norm"}) {
+            QVERIFY2(native.find(name) && torch.find(name), name);
+            QCOMPARE(native.find(name)->shape, torch.find(name)->shape);
+            QVERIFY2(largest_difference(*native.find(name), *torch.find(name)) < 1e-3, name);
+        }
+        QCOMPARE(native.find("logits")->shape, (Shape{2, 4, 4096}));
+        QCOMPARE(native.find("router_logits.0")->shape, (Shape{8, 32}));
+        const TensorView& chosen = *native.find("router_topk_indices.4");
+        QVERIFY(std::ranges::equal(chosen.bytes, torch.find("router_topk_indices.4")->bytes));
+    }
+
+    void a_killed_recipe_with_calibration_ends_with_the_same_bytes() {
+        Json recipe = read_json_file(ESPALIER_SAMPLE "/recipe.json");
+        recipe["model"] = m_cli.sample("model").toStdString();
+        for (Json& data : recipe["data"]) {
+            data["path"] = ESPALIER_SAMPLE "/" + data["path"].get<std::string>();
+        }
+        recipe["stages"][0]["tokens"] = 6000;
+        recipe["stages"].erase(3);
+        write_json_file(m_cli.file("recipe.json"), recipe);
+        VERIFY_DONE(m_cli.run(run_arguments("whole", false)));
+
+        int kills = 0;
+        Answer last;
+        for (int pause = 1200; pause < 60'000; pause += 500) {
+            QProcess process;
+            m_cli.start(process, run_arguments("killed", kills > 0));
+            process.waitForFinished(pause);
+            if (process.state() == QProcess::NotRunning) {
+                last = Cli::finish(process);
+                break;
+            }
+            Cli::send(process, SIGKILL);
+            process.waitForFinished();
+            ++kills;
+        }
+        QVERIFY(kills > 0);
+        VERIFY_DONE(last);
+        for (const char* file : {"01-calibrate/stats.safetensors", "02-prune/plan.json",
+                                 "02-prune/model/model.safetensors", "03-quantize/model.gguf"}) {
+            QCOMPARE(sha256_of_file(m_cli.file("killed") / file),
+                     sha256_of_file(m_cli.file("whole") / file));
+        }
+    }
+
+private:
+    Answer calibrate(const char* out, const QStringList& more) const {
+        return m_cli.run(QStringList{"--json", "calibrate", m_cli.sample("model"), "--data",
+                                     "python=" + m_cli.sample("calibration/python.txt"), "--data",
+                                     "cpp=" + m_cli.sample("calibration/cpp.txt"), "--tokens",
+                                     "4096", "--context", "256", "--out", m_cli.path(out)} +
+                         more);
+    }
+
+    QStringList run_arguments(const char* name, bool resumes) const {
+        QStringList list{"run", m_cli.path("recipe.json"), "--out", m_cli.path(name)};
+        if (resumes) list << "--resume";
+        return list;
+    }
+
+    static double largest_difference(const TensorView& a, const TensorView& b) {
+        const auto count = a.bytes.size() / sizeof(float);
+        const std::span x(reinterpret_cast<const float*>(a.bytes.data()), count);
+        const std::span y(reinterpret_cast<const float*>(b.bytes.data()), count);
+        double largest = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            largest = std::max(largest, static_cast<double>(std::abs(x[i] - y[i])));
+        }
+        return largest;
+    }
+
+    Cli m_cli;
+    Answer m_answer;
+};
+
+QTEST_GUILESS_MAIN(tst_cli_calibrate)
+#include "tst_cli_calibrate.moc"

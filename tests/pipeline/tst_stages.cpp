@@ -1,0 +1,92 @@
+#include <QTemporaryDir>
+#include <QTest>
+#include <cmath>
+#include <filesystem>
+
+#include "base/cancel.h"
+#include "pipeline/artifact_hash.h"
+#include "routing/provenance.h"
+#include "sample_run.h"
+
+using namespace espalier;
+namespace fs = std::filesystem;
+
+class tst_stages : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase() {
+        m_request = test::sample_run(m_dir.path().toStdString());
+        test::Deaf deaf;
+        m_report = execute_recipe(m_request, deaf, {});
+    }
+
+    void prune_leaves_a_model_with_half_the_experts() {
+        const auto model = ModelSource::open(m_request.out / "01-prune" / "model");
+        QCOMPARE(model->config().router.num_experts, std::int64_t{16});
+        const Provenance origin = provenance_of(*model);
+        QCOMPARE(origin.expert_map.at(5).at(3), 6);
+        QCOMPARE(origin.lineage.at(0).at("stage"), Json("prune"));
+        QCOMPARE(metric(0, "experts_before").get<int>(), 32);
+        QCOMPARE(metric(0, "experts_after").get<int>(), 16);
+    }
+
+    void quantize_leaves_one_gguf_file() {
+        const auto model = ModelSource::open(m_request.out / "02-quantize" / "model.gguf");
+        QCOMPARE(model->config().router.num_experts, std::int64_t{16});
+        QCOMPARE(metric(1, "bytes").get<std::uint64_t>(),
+                 fs::file_size(m_request.out / "02-quantize" / "model.gguf"));
+        QVERIFY(metric(1, "bits_per_weight").get<double>() < 9.5);
+    }
+
+    void evaluate_compares_the_result_with_the_original() {
+        const double original = metric(2, "reference_perplexity.cpp").get<double>();
+        const double cut = metric(2, "perplexity.cpp").get<double>();
+        QVERIFY(original > 1 && original < 100);
+        QVERIFY(cut > original);  // half of the experts went without a look at the data
+        QVERIFY(metric(2, "kl").get<double>() > 0);
+        QCOMPARE(metric(2, "tokens").get<int>(), 2 * 63);
+        const Json routing = m_report.at("stages").at(2).at("routing");
+        QCOMPARE(routing.at("per_layer").size(), std::size_t{6});
+        QVERIFY(routing.at("restricted").get<bool>());
+    }
+
+    void the_result_is_the_gguf_file() {
+        const Json result = m_report.at("result");
+        const ArtifactSize size = hash_artifact(m_request.out / "02-quantize" / "model.gguf", {});
+        QCOMPARE(result.at("bytes").get<std::uint64_t>(), size.bytes);
+        QCOMPARE(result.at("sha256").get<std::string>(), size.sha256);
+    }
+
+    void the_same_recipe_gives_the_same_bytes() {
+        QTemporaryDir again;
+        RunRequest request = test::sample_run(again.path().toStdString());
+        request.num_threads = 3;
+        test::Deaf deaf;
+        const Json report = execute_recipe(request, deaf, {});
+        QCOMPARE(report.at("result").at("sha256"), m_report.at("result").at("sha256"));
+    }
+
+    void stopping_leaves_no_finished_stage_half_done() {
+        QTemporaryDir dir;
+        const RunRequest request = test::sample_run(dir.path().toStdString());
+        std::stop_source stop;
+        stop.request_stop();
+        test::Deaf deaf;
+        QVERIFY_THROWS_EXCEPTION(Cancelled, execute_recipe(request, deaf, stop.get_token()));
+        QVERIFY(!fs::exists(request.out / "01-prune"));
+        QVERIFY(!fs::exists(request.out / "report.json"));
+    }
+
+private:
+    Json metric(std::size_t stage, const char* name) const {
+        return m_report.at("stages").at(stage).at("metrics").at(name);
+    }
+
+    QTemporaryDir m_dir;
+    RunRequest m_request;
+    Json m_report;
+};
+
+QTEST_APPLESS_MAIN(tst_stages)
+#include "tst_stages.moc"

@@ -1,0 +1,227 @@
+#include <QComboBox>
+#include <QDir>
+#include <QFile>
+#include <QLabel>
+#include <QListWidget>
+#include <QRegularExpression>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QTest>
+
+#include "ui/widgets/banner.h"
+#include "ui/widgets/info_view.h"
+#include "ui/widgets/page.h"
+#include "window_fixture.h"
+
+using namespace espalier::ui;
+
+namespace {
+
+const QStringList kPages{QStringLiteral("start"), QStringLiteral("wizard"), QStringLiteral("runs"),
+                         QStringLiteral("play")};
+
+}  // namespace
+
+class MainWindowTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void init() {
+        QTest::failOnWarning(QRegularExpression(QStringLiteral(".*")));
+        m_fixture = std::make_unique<WindowFixture>();
+        QVERIFY(QTest::qWaitForWindowActive(&m_fixture->window()));
+    }
+    void cleanup() { m_fixture.reset(); }
+
+    void every_page_has_its_number() {
+        for (int i = 0; i < kPages.size(); ++i) {
+            m_fixture->press(static_cast<Qt::Key>(Qt::Key_1 + i), Qt::ControlModifier);
+            QCOMPARE(shownPage(), kPages[i] + QStringLiteral("Page"));
+            QCOMPARE(m_fixture->find<QListWidget>("navRail")->currentRow(), i);
+        }
+    }
+
+    void back_and_forward_walk_the_visited_pages() {
+        m_fixture->window().showPage(QStringLiteral("runs"));
+        m_fixture->window().showPage(QStringLiteral("play"));
+        m_fixture->press(Qt::Key_Left, Qt::AltModifier);
+        QCOMPARE(shownPage(), QStringLiteral("runsPage"));
+        m_fixture->press(Qt::Key_Left, Qt::AltModifier);
+        QCOMPARE(shownPage(), QStringLiteral("startPage"));
+        m_fixture->press(Qt::Key_Right, Qt::AltModifier);
+        QCOMPARE(shownPage(), QStringLiteral("runsPage"));
+    }
+
+    void f6_goes_from_pane_to_pane() {
+        m_fixture->find("navRail")->setFocus();
+        m_fixture->press(Qt::Key_F6);
+        QVERIFY(m_fixture->find("startPage")->isAncestorOf(QApplication::focusWidget()));
+        m_fixture->press(Qt::Key_F6);
+        QVERIFY(m_fixture->find("jobStrip")->isAncestorOf(QApplication::focusWidget()));
+        m_fixture->press(Qt::Key_F6);
+        QCOMPARE(QApplication::focusWidget(), m_fixture->find("navRail"));
+    }
+
+    void controls_are_named_and_reached_by_tab_data() {
+        QTest::addColumn<QString>("page");
+        for (const QString& page : kPages) QTest::addRow("%s", qPrintable(page)) << page;
+    }
+
+    void controls_are_named_and_reached_by_tab() {
+        QFETCH(QString, page);
+        open(page);
+        const QStringList complaints = keyboardComplaints(m_fixture->window());
+        QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
+    }
+
+    void every_step_of_the_wizard_is_reached_by_tab() {
+        m_fixture->click("start_sample_btn");
+        for (int step = 0; step < 4; ++step) {
+            m_fixture->find<QListWidget>("wiz_steps_list")->setCurrentRow(step);
+            const QStringList complaints = keyboardComplaints(m_fixture->window());
+            QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
+        }
+    }
+
+    void text_fits_in_a_small_window_with_large_letters_data() {
+        controls_are_named_and_reached_by_tab_data();
+    }
+
+    void text_fits_in_a_small_window_with_large_letters() {
+        QFETCH(QString, page);
+        m_fixture->theme().setTextPercent(200);
+        m_fixture->window().resize(1024, 640);
+        open(page);
+        QCOMPARE(m_fixture->window().size(), QSize(1024, 640));
+        m_fixture->shoot(page + QStringLiteral("-small-200"));
+        const QStringList complaints = elisionComplaints(m_fixture->window());
+        QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
+    }
+
+    void pages_are_drawn_in_both_themes() {
+        for (const QString& page : kPages) {
+            open(page);
+            m_fixture->shootBoth(page);
+        }
+    }
+
+    void next_without_a_model_says_what_to_do() {
+        open(QStringLiteral("wizard"));
+        m_fixture->click("wiz_nav_next_btn");
+        QCOMPARE(QApplication::focusWidget(), m_fixture->find("wiz_model_pick_combo"));
+        QVERIFY(m_fixture->find("wiz_model_pick_combo")
+                    ->accessibleDescription()
+                    .startsWith("Choose a model"));
+    }
+
+    void a_folder_that_is_no_model_is_refused_with_its_code() {
+        const QString folder = m_fixture->dataFolder() + QStringLiteral("/empty");
+        QVERIFY(QDir().mkpath(folder));
+        QFile config(folder + QStringLiteral("/config.json"));
+        QVERIFY(config.open(QIODevice::WriteOnly));
+        config.write("{}");
+        config.close();
+        m_fixture->window().openPaths({folder});
+        auto* banner = m_fixture->find<Banner>("wiz_model_banner");
+        QTRY_VERIFY(banner->isVisible());
+        QVERIFY2(banner->text().contains(QStringLiteral("E-")), qPrintable(banner->text()));
+        m_fixture->shoot(QStringLiteral("wizard-broken-model"));
+    }
+
+    void fewer_experts_than_a_token_needs_are_refused() {
+        openSampleModel();
+        m_fixture->click("wiz_nav_next_btn");
+        auto* experts = m_fixture->find<QSpinBox>("wiz_goal_keep_spin");
+        QCOMPARE(experts->maximum(), 32);
+        experts->setValue(3);
+        m_fixture->click("wiz_nav_next_btn");
+        QCOMPARE(experts->accessibleDescription(),
+                 QStringLiteral("Keep at least 4 experts: the model routes each token to 4."));
+        QVERIFY(experts->isVisible());
+        experts->setValue(4);
+        m_fixture->click("wiz_nav_next_btn");
+        QVERIFY(m_fixture->find("wiz_data_train_table")->isVisible());
+    }
+
+    void the_model_is_described_and_the_cost_follows_the_goal() {
+        openSampleModel();
+        auto* info = m_fixture->find<InfoView>("wiz_model_info_view");
+        QCOMPARE(info->value(QStringLiteral("family")), QStringLiteral("qwen3_moe"));
+        QCOMPARE(info->value(QStringLiteral("experts")),
+                 QStringLiteral("32 in each layer, 4 for each token"));
+        auto* cost = m_fixture->find<InfoView>("wiz_cost_view");
+        m_fixture->click("wiz_nav_next_btn");
+        m_fixture->find<QSpinBox>("wiz_goal_keep_spin")->setValue(8);
+        QTRY_COMPARE(cost->value(QStringLiteral("experts")), QStringLiteral("32 → 8"));
+        const QString small = cost->value(QStringLiteral("size"));
+        m_fixture->find<QSpinBox>("wiz_goal_keep_spin")->setValue(24);
+        QTRY_COMPARE(cost->value(QStringLiteral("experts")), QStringLiteral("32 → 24"));
+        QVERIFY(cost->value(QStringLiteral("size")) != small);
+    }
+
+    void the_draft_survives_the_window() {
+        openSampleModel();
+        m_fixture->click("wiz_nav_next_btn");
+        m_fixture->find<QSpinBox>("wiz_goal_keep_spin")->setValue(11);
+        const QString draft = m_fixture->dataFolder() + QStringLiteral("/drafts/compress.json");
+        const auto saved = [&] {
+            QFile file(draft);
+            return file.open(QIODevice::ReadOnly) &&
+                   file.readAll().contains("\"keep_experts\": 11");
+        };
+        QTRY_VERIFY(saved());
+    }
+
+    void the_sample_is_ready_to_start() {
+        m_fixture->click("start_sample_btn");
+        QCOMPARE(shownPage(), QStringLiteral("wizardPage"));
+        QTRY_VERIFY(m_fixture->find("wiz_nav_start_btn")->isVisible());
+        auto* cost = m_fixture->find<InfoView>("wiz_cost_view");
+        QTRY_COMPARE(cost->value(QStringLiteral("experts")), QStringLiteral("32 → 16"));
+        QVERIFY(!m_fixture->find<Banner>("wiz_review_banner")->isVisible());
+        m_fixture->shootBoth(QStringLiteral("wizard-review"));
+        for (int step = 0; step < 3; ++step) {
+            m_fixture->find<QListWidget>("wiz_steps_list")->setCurrentRow(step);
+            m_fixture->shootBoth(QStringLiteral("wizard-step-%1").arg(step + 1));
+        }
+    }
+
+    void theme_and_text_size_are_remembered() {
+        m_fixture->window().findChild<QAction*>(QStringLiteral("act_view_theme_dark"))->trigger();
+        m_fixture->press(Qt::Key_Plus, Qt::ControlModifier);
+        QCOMPARE(m_fixture->theme().textPercent(), 110);
+        QCOMPARE(variantOf(m_fixture->window().palette()), Variant::Dark);
+        m_fixture->window().close();
+        QFile settings(qEnvironmentVariable("ESPALIER_CONFIG_DIR") +
+                       QStringLiteral("/espalier.ini"));
+        QVERIFY(settings.open(QIODevice::ReadOnly));
+        const QByteArray text = settings.readAll();
+        QVERIFY(text.contains("theme=2"));
+        QVERIFY(text.contains("textPercent=110"));
+    }
+
+private:
+    QString shownPage() {
+        return m_fixture->find<QStackedWidget>("pages")->currentWidget()->objectName();
+    }
+
+    void open(const QString& page) {
+        auto* widget = m_fixture->find<Page>(qPrintable(page + QStringLiteral("Page")));
+        QSignalSpy ready(widget, &Page::pageReady);
+        QVERIFY(m_fixture->window().showPage(page));
+        QVERIFY(ready.size() > 0 || ready.wait());
+    }
+
+    void openSampleModel() {
+        m_fixture->window().openPaths({QStringLiteral(ESPALIER_SAMPLE "/model")});
+        auto* info = m_fixture->find<InfoView>("wiz_model_info_view");
+        QTRY_VERIFY(!info->value(QStringLiteral("family")).isEmpty());
+    }
+
+    std::unique_ptr<WindowFixture> m_fixture;
+};
+
+QTEST_MAIN(MainWindowTest)
+#include "tst_main_window.moc"

@@ -1,0 +1,82 @@
+#include <QTest>
+
+#include "ui/theme/colors.h"
+
+using namespace espalier::ui;
+
+namespace {
+
+constexpr double kText = 4.5;
+constexpr double kMark = 3.0;
+
+}  // namespace
+
+class ThemeTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void contrast_ratio_follows_the_definition() {
+        QCOMPARE(contrastRatio(Qt::black, Qt::white), 21.0);
+        QCOMPARE(contrastRatio(Qt::white, Qt::white), 1.0);
+        // #767676 on white is the classic edge of 4.5.
+        QVERIFY(qAbs(contrastRatio(QColor(0x76, 0x76, 0x76), Qt::white) - 4.54) < 0.005);
+    }
+
+    void text_and_marks_have_enough_contrast_data() {
+        QTest::addColumn<QColor>("ink");
+        QTest::addColumn<QColor>("ground");
+        QTest::addColumn<double>("least");
+        for (const Variant variant : {Variant::Light, Variant::Dark}) {
+            const Colors& c = colors(variant);
+            const char* name = variant == Variant::Light ? "light" : "dark";
+            const auto row = [&](const char* token, const QColor& ink, const QColor& ground,
+                                 double least) {
+                QTest::addRow("%s %s", name, token) << ink << ground << least;
+            };
+            for (const auto& [place, ground] :
+                 {std::pair("surface", c.surface), std::pair("bg", c.bg),
+                  std::pair("raised", c.raised)}) {
+                row(qPrintable(QStringLiteral("text on %1").arg(QLatin1String(place))), c.text,
+                    ground, kText);
+                row(qPrintable(QStringLiteral("text2 on %1").arg(QLatin1String(place))), c.text2,
+                    ground, kText);
+                row(qPrintable(QStringLiteral("border on %1").arg(QLatin1String(place))), c.border,
+                    ground, kMark);
+                row(qPrintable(QStringLiteral("accent on %1").arg(QLatin1String(place))), c.accent,
+                    ground, kMark);
+            }
+            row("accent as text", c.accent, c.surface, kText);
+            row("text on accent", c.onAccent, c.accent, kText);
+            row("ok", c.ok, c.surface, kText);
+            row("warn", c.warn, c.surface, kText);
+            row("err", c.err, c.surface, kText);
+            row("warn on raised", c.warn, c.raised, kText);
+            row("err on raised", c.err, c.raised, kText);
+            row("disabled", c.disabled, c.surface, kMark);
+            row("info banner", c.infoBanner.text, c.infoBanner.ground, kText);
+            row("ok banner", c.okBanner.text, c.okBanner.ground, kText);
+            row("warn banner", c.warnBanner.text, c.warnBanner.ground, kText);
+            row("err banner", c.errBanner.text, c.errBanner.ground, kText);
+            for (std::size_t i = 0; i < c.series.size(); ++i) {
+                row(qPrintable(QStringLiteral("series %1").arg(i + 1)), c.series[i].color,
+                    c.surface, kText);
+            }
+        }
+    }
+
+    void text_and_marks_have_enough_contrast() {
+        QFETCH(QColor, ink);
+        QFETCH(QColor, ground);
+        QFETCH(double, least);
+        const double ratio = contrastRatio(ink, ground);
+        QVERIFY2(ratio >= least, qPrintable(QString::number(ratio)));
+    }
+
+    void palettes_say_which_theme_they_are() {
+        QCOMPARE(variantOf(makePalette(Variant::Light)), Variant::Light);
+        QCOMPARE(variantOf(makePalette(Variant::Dark)), Variant::Dark);
+    }
+};
+
+QTEST_MAIN(ThemeTest)
+#include "tst_theme.moc"

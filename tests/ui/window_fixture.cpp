@@ -1,0 +1,120 @@
+#include "window_fixture.h"
+
+#include <QAbstractButton>
+#include <QAccessible>
+#include <QApplication>
+#include <QDir>
+#include <QLabel>
+#include <QTest>
+#include <set>
+
+#include "store/database.h"
+
+using namespace espalier::ui;
+
+WindowFixture::WindowFixture() {
+    qputenv("ESPALIER_UI_TEST", "1");
+    qputenv("ESPALIER_DATA_DIR", QFile::encodeName(dataFolder()));
+    qputenv("ESPALIER_CONFIG_DIR", QFile::encodeName(m_folder.path() + QStringLiteral("/config")));
+    qputenv("ESPALIER_SAMPLE_DIR", ESPALIER_SAMPLE);
+    m_theme = std::make_unique<ThemeController>();
+    m_worker = std::make_unique<BackgroundWorker>(espalier::library_path());
+    m_runs = std::make_unique<RunController>();
+    m_playground = std::make_unique<PlaygroundWorker>();
+    m_window = std::make_unique<MainWindow>(Services{*m_worker, *m_runs, *m_playground}, *m_theme);
+    m_window->resize(1280, 800);
+    m_window->show();
+    m_window->activateWindow();
+}
+
+void WindowFixture::click(const char* name) { QTest::mouseClick(find(name), Qt::LeftButton); }
+
+void WindowFixture::press(Qt::Key key, Qt::KeyboardModifiers modifiers) {
+    QWidget* target = QApplication::focusWidget();
+    QTest::keyClick(target == nullptr ? m_window.get() : target, key, modifiers);
+}
+
+void WindowFixture::shoot(const QString& name) {
+    const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
+    if (folder.isEmpty()) return;
+    QDir().mkpath(folder);
+    m_window->grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
+}
+
+void WindowFixture::shootBoth(const QString& name) {
+    const ThemeMode before = m_theme->mode();
+    m_theme->setMode(ThemeMode::Light);
+    shoot(name + QStringLiteral("-light"));
+    m_theme->setMode(ThemeMode::Dark);
+    shoot(name + QStringLiteral("-dark"));
+    m_theme->setMode(before);
+}
+
+namespace {
+
+bool takesTab(const QWidget& widget) {
+    return widget.isVisible() && widget.isEnabled() && (widget.focusPolicy() & Qt::TabFocus) != 0 &&
+           widget.focusProxy() == nullptr;
+}
+
+QString describe(const QWidget& widget) {
+    return QStringLiteral("%1 \"%2\"")
+        .arg(QLatin1String(widget.metaObject()->className()), widget.objectName());
+}
+
+/// Everything that Tab reaches, starting from the rail.
+std::set<const QWidget*> reachable(QWidget& window) {
+    constexpr int kMostSteps = 300;
+    std::set<const QWidget*> visited;
+    window.findChild<QWidget*>(QStringLiteral("navRail"))->setFocus();
+    for (int i = 0; i < kMostSteps; ++i) {
+        QWidget* focused = QApplication::focusWidget();
+        if (focused == nullptr) break;
+        visited.insert(focused);
+        QTest::keyClick(focused, Qt::Key_Tab);
+    }
+    return visited;
+}
+
+}  // namespace
+
+QStringList keyboardComplaints(QWidget& window) {
+    QStringList complaints;
+    QSet<QString> names;
+    const std::set<const QWidget*> visited = reachable(window);
+    for (const QWidget* widget : window.findChildren<QWidget*>()) {
+        if (!takesTab(*widget) || widget->window() != &window) continue;
+        if (widget->objectName().isEmpty())
+            complaints.append(describe(*widget) + " has no object name");
+        if (names.contains(widget->objectName()))
+            complaints.append(describe(*widget) + " occurs twice");
+        names.insert(widget->objectName());
+        const QAccessibleInterface* access =
+            QAccessible::queryAccessibleInterface(const_cast<QWidget*>(widget));
+        if (access == nullptr || access->text(QAccessible::Name).isEmpty()) {
+            complaints.append(describe(*widget) + " has no accessible name");
+        }
+        if (visited.count(widget) == 0)
+            complaints.append(describe(*widget) + " is not reached by Tab");
+    }
+    return complaints;
+}
+
+QStringList elisionComplaints(QWidget& window) {
+    QStringList complaints;
+    for (const QLabel* label : window.findChildren<QLabel*>()) {
+        if (!label->isVisible() || label->wordWrap() || !label->toolTip().isEmpty()) continue;
+        if (label->textFormat() == Qt::RichText || label->text().isEmpty()) continue;
+        QString text = label->text();
+        const int needed = label->fontMetrics().horizontalAdvance(text.remove(QLatin1Char('&')));
+        if (needed > label->contentsRect().width() + 1)
+            complaints.append(describe(*label) + ": " + text);
+    }
+    for (const QAbstractButton* button : window.findChildren<QAbstractButton*>()) {
+        if (!button->isVisible() || !button->toolTip().isEmpty()) continue;
+        QString text = button->text();
+        const int needed = button->fontMetrics().horizontalAdvance(text.remove(QLatin1Char('&')));
+        if (needed > button->width()) complaints.append(describe(*button) + ": " + text);
+    }
+    return complaints;
+}
