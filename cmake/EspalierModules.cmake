@@ -4,19 +4,6 @@ define_property(GLOBAL PROPERTY ESPALIER_MODULES
                 BRIEF_DOCS "Lines `module: dependencies` for the architecture test")
 
 function(_espalier_module_common target name sources headers depends libs)
-    # BOOTSTRAP
-    set(present "")
-    foreach(source IN LISTS sources)
-        if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
-            list(APPEND present ${source})
-        endif()
-    endforeach()
-    set(sources ${present})
-    if(NOT sources)
-        file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
-        set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
-    endif()
-    # BOOTSTRAP END
     file(GLOB headers CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "*.h")
     target_sources(${target} PRIVATE ${sources}
         PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/core" FILES ${headers})
