@@ -26,7 +26,8 @@ std::string rendered_chat(const ModelSource& model, const std::string& file) {
     ChatTemplate::Request request;
     request.messages = json.is_object() ? json.value("messages", Json::array()) : json;
     const auto files = model.tokenizer_files();
-    return ChatTemplate(files ? files->chat_template : "").render(request);
+    if (!files) return ChatTemplate("").render(request);
+    return ChatTemplate(files->chat_template, files->config).render(request);
 }
 
 std::vector<TokenId> prompt_ids(const GenerateOptions& options, const ModelSource& model,

@@ -35,7 +35,8 @@ std::vector<TokenId> PlaygroundModel::promptIds(const PlaygroundRequest& request
             {{"role", message.role.toStdString()}, {"content", message.content.toStdString()}});
     }
     // The template writes the special tokens itself.
-    return m_tokenizer.encode(ChatTemplate(m_files.chat_template).render(chat), false);
+    return m_tokenizer.encode(ChatTemplate(m_files.chat_template, m_files.config).render(chat),
+                              false);
 }
 
 GenerationResult PlaygroundModel::answer(const PlaygroundRequest& request,
