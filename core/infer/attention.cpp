@@ -88,7 +88,7 @@ void Attention::norm_and_rotate(const Compute& compute, const Inputs& inputs) {
         const auto row = rows.first((token + 1) * width).subspan(token * width);
         for (std::size_t h = 0; h < width; h += dim) {
             const auto head = row.subspan(h, dim);
-            if (config_.has_qk_norm) kernels::rms_norm(head, norm, eps, head);
+            if (config_.qk_norm != QkNorm::None) kernels::rms_norm(head, norm, eps, head);
             kernels::rope(head, inputs.rope.cosines(token), inputs.rope.sines(token));
         }
     };

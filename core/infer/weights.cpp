@@ -56,8 +56,8 @@ AttentionWeights load_attention(const ModelSource& source, std::int32_t layer) {
             .k_bias = vector(TensorRole::AttentionKBias, config.has_qkv_bias),
             .v_bias = vector(TensorRole::AttentionVBias, config.has_qkv_bias),
             .output_bias = vector(TensorRole::AttentionOutputBias, config.has_output_bias),
-            .q_norm = vector(TensorRole::AttentionQNorm, config.has_qk_norm),
-            .k_norm = vector(TensorRole::AttentionKNorm, config.has_qk_norm)};
+            .q_norm = vector(TensorRole::AttentionQNorm, config.qk_norm != QkNorm::None),
+            .k_norm = vector(TensorRole::AttentionKNorm, config.qk_norm != QkNorm::None)};
 }
 
 std::vector<GatedMlpWeights> load_experts(const ModelSource& source, std::int32_t layer) {

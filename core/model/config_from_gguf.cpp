@@ -179,7 +179,7 @@ MoeConfig read_common(KeyReader& reader) {
 MoeConfig read_qwen3moe(KeyReader& reader) {
     MoeConfig config = read_common(reader);
     config.family = "qwen3_moe";
-    config.attention.has_qk_norm = true;
+    config.attention.qk_norm = QkNorm::PerHead;
     config.moe_intermediate_size = reader.integer("expert_feed_forward_length");
     return config;
 }

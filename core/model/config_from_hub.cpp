@@ -93,7 +93,8 @@ RopeConfig read_rope(ConfigReader& reader, std::int64_t head_dim, double default
     if (!(rotated > 0.0 && rotated <= 1.0)) {
         reader.contradiction(fmt::format("partial_rotary_factor is {}", rotated));
     }
-    return {theta, static_cast<std::int64_t>(static_cast<double>(head_dim) * rotated)};
+    return {.theta = theta,
+            .rotated_dims = static_cast<std::int64_t>(static_cast<double>(head_dim) * rotated)};
 }
 
 AttentionConfig read_attention(ConfigReader& reader, std::int64_t hidden_size,
@@ -169,7 +170,7 @@ void set_dense_layers(ConfigReader& reader, MoeConfig& config) {
 
 MoeConfig read_qwen3_moe(ConfigReader& reader) {
     MoeConfig config = read_common(reader, 10000.0, 1e-6);
-    config.attention.has_qk_norm = true;
+    config.attention.qk_norm = QkNorm::PerHead;
     config.attention.has_qkv_bias = reader.flag_or("attention_bias", false);
     config.attention.has_output_bias = config.attention.has_qkv_bias;
     config.router.num_experts = reader.integer({"num_experts", "num_local_experts"});

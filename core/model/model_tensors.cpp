@@ -50,7 +50,7 @@ private:
             add(AttentionVBias, {kv_rows});
         }
         if (attention.has_output_bias) add(AttentionOutputBias, {hidden});
-        if (attention.has_qk_norm) {
+        if (attention.qk_norm != QkNorm::None) {
             add(AttentionQNorm, {attention.head_dim});
             add(AttentionKNorm, {attention.head_dim});
         }

@@ -10,7 +10,9 @@ Json attention_json(const AttentionConfig& attention) {
             {"scale", attention.scale},
             {"has_qkv_bias", attention.has_qkv_bias},
             {"has_output_bias", attention.has_output_bias},
-            {"has_qk_norm", attention.has_qk_norm},
+            {"qk_norm", attention.qk_norm == QkNorm::PerHead ? "per_head"
+                        : attention.qk_norm == QkNorm::Whole ? "whole"
+                                                             : "none"},
             {"rope_theta", attention.rope.theta},
             {"rotated_dims", attention.rope.rotated_dims}};
 }

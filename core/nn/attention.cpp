@@ -97,7 +97,7 @@ torch::Tensor attention(const MixerContext& context, const torch::Tensor& rows) 
     torch::Tensor q = weights.q(rows).view({-1, config.num_heads, config.head_dim});
     torch::Tensor k = weights.k(rows).view({-1, config.num_kv_heads, config.head_dim});
     const torch::Tensor v = weights.v(rows).view({-1, config.num_kv_heads, config.head_dim});
-    if (config.has_qk_norm) {
+    if (config.qk_norm != QkNorm::None) {
         q = rms_norm(q, weights.q_norm, context.config.rms_norm_eps);
         k = rms_norm(k, weights.k_norm, context.config.rms_norm_eps);
     }

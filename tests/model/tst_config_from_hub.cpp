@@ -64,7 +64,7 @@ private Q_SLOTS:
         QCOMPARE(config.attention.scale, 0.25);
         QCOMPARE(config.attention.rope.theta, 1e6);
         QCOMPARE(config.attention.rope.rotated_dims, std::int64_t{16});
-        QVERIFY(config.attention.has_qk_norm && !config.attention.has_qkv_bias);
+        QVERIFY(config.attention.qk_norm == QkNorm::PerHead && !config.attention.has_qkv_bias);
         QVERIFY(!config.ties_embeddings);
         QCOMPARE(config.stored_dtype.c_str(), "float32");
     }
@@ -84,7 +84,7 @@ private Q_SLOTS:
         QCOMPARE(config.moe_intermediate_size, std::int64_t{40});
         QCOMPARE(config.router.num_experts, std::int64_t{8});
         QCOMPARE(config.attention.head_dim, std::int64_t{8});
-        QVERIFY(config.router.normalises_top_k && !config.attention.has_qk_norm);
+        QVERIFY(config.router.normalises_top_k && config.attention.qk_norm == QkNorm::None);
         QVERIFY(config.layers[0].mixer == MixerKind::FullAttention);
     }
 

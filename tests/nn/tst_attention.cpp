@@ -17,7 +17,7 @@ MoeConfig config_of(std::int64_t heads, std::int64_t kv_heads) {
     config.attention.num_kv_heads = kv_heads;
     config.attention.head_dim = 8;
     config.attention.scale = 0.3;
-    config.attention.has_qk_norm = true;
+    config.attention.qk_norm = QkNorm::PerHead;
     config.attention.rope = {.theta = 100.0, .rotated_dims = 8};
     return config;
 }

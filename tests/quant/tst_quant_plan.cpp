@@ -35,7 +35,7 @@ MoeConfig qwen3_config(std::int64_t num_layers = 24, std::int64_t num_experts = 
                         .num_kv_heads = 2,
                         .head_dim = 128,
                         .scale = 0.0883883,
-                        .has_qk_norm = true,
+                        .qk_norm = QkNorm::PerHead,
                         .rope = {10000.0, 128}};
     config.router = {.num_experts = num_experts, .top_k = 2};
     config.layers.resize(static_cast<std::size_t>(num_layers));
