@@ -7,6 +7,7 @@
 #include "app/cli/progress_line.h"
 #include "base/error.h"
 #include "base/size_text.h"
+#include "pipeline/output_place.h"
 #include "pipeline/torch_services.h"
 
 namespace espalier::cli {
@@ -35,6 +36,10 @@ void parse_shard(const std::string& text, CalibrateRequest& request) {
     }
 }
 
+std::string named_probe(const CalibrateRequest& request) {
+    return request.probe == "none" ? std::string() : request.probe;
+}
+
 std::optional<Json> calibrate(const CalibrateOptions& options, const Session& session) {
     CalibrateRequest request = options.request;
     request.model = model_path(options.model);
@@ -43,6 +48,8 @@ std::optional<Json> calibrate(const CalibrateOptions& options, const Session& se
         throw Error(ErrorCode::UsageInvalid, "Calibration needs either --data or --ids.",
                     "Name texts with --data [TASK=]FILE, or token ids with --ids FILE.");
     }
+    require_apart(request.out, {request.model, request.ids, named_probe(request)});
+    for (const DataSource& source : request.data) require_apart(request.out, {source.path});
     if (!options.shard.empty()) parse_shard(options.shard, request);
     request.num_threads = session.num_threads;
     request.memory_budget = session.memory_budget;

@@ -6,6 +6,7 @@
 #include "app/cli/progress_line.h"
 #include "app/cli/write_model.h"
 #include "base/size_text.h"
+#include "pipeline/output_place.h"
 #include "quant/write_hub.h"
 
 namespace espalier::cli {
@@ -28,15 +29,15 @@ std::string float_type_of(const ModelSource& model) {
 std::optional<Json> export_model(const ExportOptions& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
+    require_apart(options.out, {model->path()});
     std::uint64_t bytes = 0;
     if (options.to == "gguf") {
-        bytes = write_gguf_file(*model, float_type_of(*model), nullptr, options.out, session).bytes;
+        bytes = write_gguf_file(
+                    {.model = *model, .type = float_type_of(*model), .out = options.out}, session)
+                    .bytes;
     } else {
         ProgressLine line;
-        const auto progress = [&](std::uint64_t done, std::uint64_t total) {
-            line.show(static_cast<double>(done) / static_cast<double>(total), "writing");
-        };
-        bytes = write_hub({*model, options.out, progress, session.stop});
+        bytes = write_hub({*model, options.out, line.of_writer(), session.stop});
     }
     if (!session.json) fmt::print("{}: {}\n", options.out, size_text(bytes));
     return measure.result(options.out, {{"bytes", bytes}});

@@ -3,11 +3,11 @@
 #include <string>
 
 #include "app/cli/commands.h"
+#include "app/cli/conversation.h"
 #include "app/cli/find_model.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "infer/generator.h"
-#include "tokenizer/chat_template.h"
 
 namespace espalier::cli {
 namespace {
@@ -21,30 +21,31 @@ struct GenerateOptions {
     GenerationOptions generation;
 };
 
-std::string rendered_chat(const ModelSource& model, const std::string& file) {
-    Json json = read_json_file(file);
-    ChatTemplate::Request request;
-    request.messages = json.is_object() ? json.value("messages", Json::array()) : json;
-    const auto files = model.tokenizer_files();
-    if (!files) return ChatTemplate("").render(request);
-    return ChatTemplate(files->chat_template, files->config).render(request);
+std::string rendered_chat(const std::string& model, const std::string& file) {
+    const ConversationFile chat = read_conversations(file);
+    if (chat.is_list) {
+        throw Error(ErrorCode::DataLine,
+                    fmt::format("{} holds several conversations, only one can be answered.", file),
+                    "Leave one of them in the file.");
+    }
+    const auto request = conversation_from_json(chat.conversations.front(), NextTurn::Assistants);
+    return Template::of(model).compiled().render(request);
 }
 
-std::vector<TokenId> prompt_ids(const GenerateOptions& options, const ModelSource& model,
-                                const Tokenizer& tokenizer) {
+std::vector<TokenId> prompt_ids(const GenerateOptions& options, const Tokenizer& tokenizer) {
     if (options.prompt.empty() == options.messages.empty()) {
         throw Error(ErrorCode::UsageInvalid, "Generation needs either --prompt or --messages.",
                     "Give a text with --prompt, or a JSON list of messages with --messages.");
     }
     if (!options.prompt.empty()) return tokenizer.encode(options.prompt);
-    return tokenizer.encode(rendered_chat(model, options.messages),
+    return tokenizer.encode(rendered_chat(options.model, options.messages),
                             false);  // the template writes BOS itself
 }
 
 std::optional<Json> generate(const GenerateOptions& options, const Session& session) {
     const auto source = open_model(options.model);
     const Tokenizer tokenizer = tokenizer_of(*source);
-    const auto prompt = prompt_ids(options, *source, tokenizer);
+    const auto prompt = prompt_ids(options, tokenizer);
     ThreadPool pool(session.num_threads);
     NativeModel model(*source, pool);
     model.set_mask(mask_of(options.expert_plan, source->config()));
@@ -80,8 +81,9 @@ void add_generate(CLI::App& app, Chosen& chosen) {
     auto* command = app.add_subcommand("generate", "Text, token by token; greedy unless asked");
     command->add_option("MODEL", options->model, "Hub folder, .gguf or library name")->required();
     command->add_option("--prompt", options->prompt, "A text, taken as it stands");
-    command->add_option("--messages", options->messages,
-                        "JSON list of messages, through the chat template");
+    command->add_option(
+        "--messages", options->messages,
+        "JSON: messages, or an object with messages, tools, kwargs, …; through the chat template");
     command->add_option("--max-tokens", options->generation.max_tokens, "At most so many")
         ->capture_default_str();
     command->add_option("--temperature", sampling.temperature, "0 = always the likeliest token")

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "app/cli/commands.h"
+#include "pipeline/output_place.h"
 #include "routing/expert_stats.h"
 
 namespace espalier::cli {
@@ -15,6 +16,7 @@ struct MergeOptions {
 
 std::optional<Json> merge_stats(const MergeOptions& options, const Session& session) {
     const Measure measure;
+    for (const std::string& file : options.files) require_apart(options.out, {file});
     std::vector<ExpertStats> shards;
     for (const std::string& file : options.files) shards.push_back(load_expert_stats(file, true));
     const ExpertStats merged = merge_expert_stats(shards);

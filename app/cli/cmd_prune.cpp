@@ -6,8 +6,9 @@
 #include "app/cli/progress_line.h"
 #include "app/cli/select_options.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/size_text.h"
+#include "pipeline/model_metrics.h"
+#include "pipeline/output_place.h"
 #include "prune/write_pruned.h"
 
 namespace espalier::cli {
@@ -27,36 +28,31 @@ ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model) {
                     "Pruning needs either --stats and --keep, or --expert-plan.",
                     "Give statistics and how much stays, or a plan that `select` wrote.");
     }
-    return chooses ? options.selection.choose(model) : load_expert_plan(options.plan);
+    if (chooses) return options.selection.choose(model);
+    ExpertPlan plan = load_expert_plan(options.plan);
+    const auto& accept = options.selection.select.accept;
+    plan.accept.insert(plan.accept.end(), accept.begin(), accept.end());
+    return plan;
 }
 
 std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
+    require_apart(options.out, {model->path(), options.selection.stats, options.plan});
     const ExpertPlan plan = plan_of(options, *model);
-    for (const Json& warning : plan.reasons.value("warnings", Json::array())) {
-        log("prune").warn("{}", warning.value("text", ""));
-    }
+    log_warnings(plan);
     ProgressLine line;
-    const auto progress = [&](std::uint64_t done, std::uint64_t total) {
-        line.show(static_cast<double>(done) / static_cast<double>(total), "writing");
-    };
     const Json lineage = {{"stage", "prune"}, {"config", {{"criterion", plan.criterion}}}};
     const PruneReport report =
-        write_pruned({*model, plan, options.out, lineage, progress, session.stop});
+        write_pruned({*model, plan, options.out, lineage, line.of_writer(), session.stop});
     line.clear();
-    for (const auto& name : report.dropped_tensors)
-        log("prune").warn("{} is not carried over", name);
+    log_warnings(report);
     if (!session.json) {
         fmt::print("{}: {} of {} experts a layer, {} → {}\n", options.out, report.experts_after,
                    report.experts_before, size_text(report.bytes_before),
                    size_text(report.bytes_after));
     }
-    return measure.result(options.out, {{"experts_before", report.experts_before},
-                                        {"experts_after", report.experts_after},
-                                        {"bytes_before", report.bytes_before},
-                                        {"bytes_after", report.bytes_after},
-                                        {"dropped_tensors", report.dropped_tensors}});
+    return measure.result(options.out, metrics_of(report, plan));
 }
 
 }  // namespace

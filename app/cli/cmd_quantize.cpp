@@ -8,28 +8,26 @@
 #include "app/cli/write_model.h"
 #include "base/log.h"
 #include "base/size_text.h"
-#include "model/parameter_counts.h"
+#include "pipeline/model_metrics.h"
+#include "pipeline/output_place.h"
+#include "pipeline/quantize_stage.h"
 #include "pipeline/stats_for_model.h"
 
 namespace espalier::cli {
 
-QuantReport write_gguf_file(const ModelSource& model, const std::string& type,
-                            const ExpertStats* importance, const std::filesystem::path& out,
-                            const Session& session) {
-    const QuantPlan plan =
-        plan_quantization(model.config(), type, {.has_importance = importance != nullptr});
+QuantReport write_gguf_file(const ModelWrite& write, const Session& session) {
+    const QuantPlan plan = plan_quantization(write.model.config(), write.type,
+                                             {.has_importance = write.importance != nullptr});
     ThreadPool pool(session.num_threads);
     ProgressLine line;
-    const auto progress = [&](std::uint64_t done, std::uint64_t total, std::string_view tensor) {
-        line.show(static_cast<double>(done) / static_cast<double>(total), tensor);
-    };
-    QuantReport report = write_gguf({.model = model,
+    QuantReport report = write_gguf({.model = write.model,
                                      .plan = plan,
-                                     .importance = importance,
-                                     .out = out,
+                                     .importance = write.importance,
+                                     .out = write.out,
                                      .pool = pool,
-                                     .progress = progress,
-                                     .stop = session.stop});
+                                     .progress = line.of_writer(),
+                                     .stop = session.stop,
+                                     .lineage = write.lineage});
     line.clear();
     for (const std::string& fallback : report.fallbacks) log("quant").debug("{}", fallback);
     return report;
@@ -47,21 +45,24 @@ struct QuantizeOptions {
 std::optional<Json> quantize(const QuantizeOptions& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
+    require_apart(options.out, {model->path(), options.stats});
     std::optional<ExpertStats> stats;
     if (!options.stats.empty()) stats = load_stats_for_model(options.stats, *model, true);
+    const QuantizeConfig config{.type = options.type, .uses_stats = stats.has_value()};
     const QuantReport report =
-        write_gguf_file(*model, options.type, stats ? &*stats : nullptr, options.out, session);
-    const double weights = static_cast<double>(count_parameters(model->config()).total);
-    const double bits = 8.0 * static_cast<double>(report.bytes) / weights;
+        write_gguf_file({.model = *model,
+                         .type = options.type,
+                         .out = options.out,
+                         .importance = stats ? &*stats : nullptr,
+                         .lineage = {{"stage", "quantize"}, {"config", config_to_json(config)}}},
+                        session);
+    Json metrics = metrics_of(report, model->config());
     if (!session.json) {
         fmt::print("{}: {}, {:.2f} bits a weight, relative error {:.4f}\n", options.out,
-                   size_text(report.bytes), bits, report.weighted_rel_rmse);
+                   size_text(report.bytes), metrics.at("bits_per_weight").get<double>(),
+                   report.weighted_rel_rmse);
     }
-    return measure.result(options.out, {{"bytes", report.bytes},
-                                        {"bits_per_weight", bits},
-                                        {"weighted_rel_rmse", report.weighted_rel_rmse},
-                                        {"bytes_by_type", report.bytes_by_type},
-                                        {"fallbacks", report.fallbacks}});
+    return measure.result(options.out, std::move(metrics));
 }
 
 }  // namespace

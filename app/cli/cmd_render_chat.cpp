@@ -2,10 +2,9 @@
 #include <string>
 
 #include "app/cli/commands.h"
-#include "app/cli/find_model.h"
-#include "base/atomic_file.h"
-#include "base/error.h"
-#include "tokenizer/chat_template.h"
+#include "app/cli/conversation.h"
+#include "app/cli/print.h"
+#include "base/cancel.h"
 
 namespace espalier::cli {
 namespace {
@@ -15,44 +14,38 @@ struct RenderOptions {
     std::string messages;
 };
 
-std::string template_text(const std::string& model) {
-    const auto path = model_path(model);
-    if (path.extension() == ".jinja") return read_file(path);
-    const auto files = ModelSource::open(path)->tokenizer_files();
-    return files ? files->chat_template : std::string();
+std::string render(Template& source, const Json& json) {
+    const auto request = conversation_from_json(json, NextTurn::Nobodys);
+    const bool has_crlf =
+        json.is_object() && json.contains("template_crlf") && json["template_crlf"] == true;
+    return (has_crlf ? source.compiled_with_crlf() : source.compiled()).render(request);
 }
 
-ChatTemplate::Request request_of(const Json& json) {
-    ChatTemplate::Request request;
-    request.messages = json.value("messages", Json::array());
-    request.tools = json.value("tools", Json());
-    request.documents = json.value("documents", Json());
-    request.add_generation_prompt = json.value("add_generation_prompt", false);
-    request.continue_final_message = json.value("continue_final_message", false);
-    request.kwargs = json.value("kwargs", Json::object());
-    request.now = json.value("now", "");
-    return request;
-}
-
-Json render(const ChatTemplate& chat_template, const Json& request) {
-    return {{"text", chat_template.render(request_of(request))}};
+/// A conversation of a list that cannot be rendered is answered with its error: the others have a
+/// right to theirs.
+Json answer(Template& source, const Json& json) {
+    try {
+        return {{"text", render(source, json)}};
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::TemplateMissing) throw;
+        Json fault = error_json(error);
+        if (!fault.contains("kind")) fault["kind"] = "request";
+        return {{"error", std::move(fault)}};
+    }
 }
 
 std::optional<Json> render_chat(const RenderOptions& options, const Session& session) {
-    const ChatTemplate chat_template(template_text(options.model));
-    Json requests = read_json_file(options.messages);
-    const bool is_list =
-        requests.is_array() && !requests.empty() && requests[0].contains("messages");
-    if (!is_list) {
-        // A bare list of messages is what most people have at hand.
-        const Json request = requests.is_array()
-                                 ? Json{{"messages", requests}, {"add_generation_prompt", true}}
-                                 : requests;
-        const Json answer = render(chat_template, request);
-        if (!session.json) fmt::print("{}", answer.at("text").get<std::string>());
-        return answer;
+    Template source = Template::of(options.model);
+    const ConversationFile file = read_conversations(options.messages);
+    if (!file.is_list) {
+        const std::string text = render(source, file.conversations.front());
+        if (!session.json) fmt::print("{}", text);
+        return Json{{"text", text}};
     }
-    for (const Json& request : requests) fmt::print("{}\n", render(chat_template, request).dump());
+    for (const Json& conversation : file.conversations) {
+        throw_if_stopped(session.stop);
+        print_json(answer(source, conversation));
+    }
     return std::nullopt;
 }
 
@@ -65,7 +58,7 @@ void add_render_chat(CLI::App& app, Chosen& chosen) {
     command->add_option("MODEL", options->model, "Model, or a .jinja file")->required();
     command
         ->add_option("--messages", options->messages,
-                     "JSON: messages, or an object with messages, tools, …")
+                     "JSON: messages, an object with messages, tools, kwargs, …, or a list of such")
         ->required();
     does(*command, chosen, options, render_chat);
 }

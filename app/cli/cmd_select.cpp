@@ -4,7 +4,8 @@
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
 #include "app/cli/select_options.h"
-#include "base/log.h"
+#include "pipeline/model_metrics.h"
+#include "pipeline/output_place.h"
 #include "pipeline/stats_for_model.h"
 
 namespace espalier::cli {
@@ -41,11 +42,10 @@ struct SelectCommand {
 std::optional<Json> select(const SelectCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
+    require_apart(options.out, {model->path(), options.selection.stats});
     const ExpertPlan plan = options.selection.choose(*model);
     save_expert_plan(plan, options.out);
-    for (const Json& warning : plan.reasons.value("warnings", Json::array())) {
-        log("select").warn("{}", warning.value("text", ""));
-    }
+    log_warnings(plan);
     if (!session.json) {
         for (const auto& [layer, row] : plan.layers) {
             fmt::print("layer {:>3}: {} of {} stay\n", layer, row.kept.size(),

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
-#include <iostream>
 #include <string>
 
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
-#include "base/cancel.h"
+#include "app/cli/input_lines.h"
+#include "app/cli/print.h"
+#include "app/cli/token_ids.h"
 #include "base/error.h"
 
 namespace espalier::cli {
@@ -25,9 +26,10 @@ Tokenizer load_tokenizer(const std::string& model) {
     return tokenizer_of(*ModelSource::open(path));
 }
 
-Json answer(const Tokenizer& tokenizer, const Json& request, bool decodes) {
+Json answer(const Tokenizer& tokenizer, const Json& request, bool decodes,
+            const std::string& where) {
     if (decodes) {
-        const auto ids = request.at("ids").get<std::vector<TokenId>>();
+        const auto ids = token_ids_from_json(request.at("ids"), where);
         return {{"text", tokenizer.decode(ids, request.value("skip_special", false))}};
     }
     return {{"ids", tokenizer.encode(request.at("text").get<std::string>(),
@@ -36,16 +38,15 @@ Json answer(const Tokenizer& tokenizer, const Json& request, bool decodes) {
 
 std::optional<Json> tokenize(const TokenizeOptions& options, const Session& session) {
     const Tokenizer tokenizer = load_tokenizer(options.model);
-    std::string line;
-    for (std::int64_t number = 1; std::getline(std::cin, line); ++number) {
-        throw_if_stopped(session.stop);
-        if (line.empty()) continue;
+    InputLines lines;
+    std::int64_t number = 1;
+    for (auto line = lines.next(session.stop); line; line = lines.next(session.stop), ++number) {
+        if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
+        const std::string where = fmt::format("line {} of the input", number);
         try {
-            const Json request = parse_json(line, fmt::format("line {} of the input", number));
-            fmt::print("{}\n", answer(tokenizer, request, options.decodes).dump());
+            print_json(answer(tokenizer, parse_json(*line, where), options.decodes, where));
         } catch (const Json::exception& error) {
-            throw Error(ErrorCode::DataLine,
-                        fmt::format("Line {} of the input: {}.", number, error.what()),
+            throw Error(ErrorCode::DataLine, fmt::format("In {}: {}.", where, error.what()),
                         options.decodes ? R"(Write {"ids": [...]} on every line.)"
                                         : R"(Write {"text": "..."} on every line.)");
         }

@@ -4,8 +4,10 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
+#include "app/cli/token_ids.h"
 #include "base/error.h"
 #include "infer/native_model.h"
+#include "pipeline/output_place.h"
 #include "pipeline/torch_services.h"
 #include "routing/forward_trace.h"
 
@@ -23,13 +25,14 @@ struct TraceOptions {
 /// [[ids of row 0], …], rows of equal length.
 std::vector<std::vector<std::int32_t>> read_ids(const std::string& file) {
     const Json json = read_json_file(file);
-    std::vector<std::vector<std::int32_t>> rows;
-    try {
-        rows = json.get<std::vector<std::vector<std::int32_t>>>();
-    } catch (const Json::exception& error) {
-        throw Error(ErrorCode::DataLine,
-                    fmt::format("{} is not a list of rows of ids: {}.", file, error.what()),
+    if (!json.is_array()) {
+        throw Error(ErrorCode::DataLine, fmt::format("{} is not a list of rows of ids.", file),
                     "Write [[1, 2, 3], [4, 5, 6]].");
+    }
+    std::vector<std::vector<std::int32_t>> rows;
+    for (const Json& row : json) {
+        rows.push_back(
+            token_ids_from_json(row, fmt::format("row {} of {}", rows.size() + 1, file)));
     }
     for (const auto& row : rows) {
         if (row.empty() || row.size() != rows.front().size()) {
@@ -56,6 +59,7 @@ void trace_native(const ModelSource& source, const std::vector<std::vector<std::
 std::optional<Json> run_trace(const TraceOptions& options, const Session& session) {
     const Measure measure;
     const auto source = open_model(options.model);
+    require_apart(options.out, {source->path(), options.ids, options.expert_plan});
     const auto rows = read_ids(options.ids);
     const ExpertMask mask = mask_of(options.expert_plan, source->config());
     ForwardTrace trace(rows);

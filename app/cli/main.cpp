@@ -1,12 +1,15 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fmt/format.h>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/print.h"
 #include "app/cli/session.h"
 #include "base/cancel.h"
 #include "base/error.h"
@@ -17,38 +20,25 @@ namespace {
 
 using namespace espalier;
 
-constexpr int kExitUsage = 2;
-constexpr int kExitCancelled = 130;
-
-void print_json(const Json& json) {
-    // Texts of models need not be UTF-8 to the last byte.
-    fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
-    std::fflush(stdout);
-}
-
 int report(const Error& error, bool json) {
-    const std::string_view code = code_text(error.code());
     fmt::print(stderr, "error: {}\n", error.what());
     if (!error.hint().empty()) fmt::print(stderr, "  {}\n", error.hint());
-    fmt::print(stderr, "  [{}]\n", code);
-    if (json) {
-        print_json(
-            {{"error", {{"code", code}, {"message", error.what()}, {"hint", error.hint()}}}});
-    }
+    fmt::print(stderr, "  [{}]\n", code_text(error.code()));
+    if (json) cli::print_json({{"error", cli::error_json(error)}});
     return exit_code(error.code());
 }
 
 int run(const cli::Work& work, const cli::Session& session) {
     try {
         const auto result = work(session);
-        if (session.json && result) print_json(*result);
+        if (session.json && result) cli::print_json(*result);
         std::fflush(stdout);
         return 0;
     } catch (const Error& error) {
         return report(error, session.json);
     } catch (const Cancelled&) {
         fmt::print(stderr, "cancelled\n");
-        return kExitCancelled;
+        return cli::kExitCancelled;
     } catch (const std::bad_alloc&) {
         return report(Error(ErrorCode::MemoryExceeded, "There is not enough memory for this.",
                             "Close other programs, or choose a smaller context or memory budget."),
@@ -59,6 +49,22 @@ int run(const cli::Work& work, const cli::Session& session) {
                   "Run again with --log-level debug and report what it prints."),
             session.json);
     }
+}
+
+/// What is wrong with the command line, as a sentence.
+Error usage_error(const CLI::ParseError& error) {
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    while (message.ends_with(' ')) message.pop_back();
+    if (!message.ends_with('.')) message += '.';
+    return {ErrorCode::UsageInvalid, message,
+            "`espalier-cli --help` lists the commands, `espalier-cli COMMAND --help` its options."};
+}
+
+/// A command line that cannot be read to its end has not set the flag.
+bool asks_for_json(int argc, char** argv) {
+    return std::any_of(argv, argv + argc,
+                       [](const char* text) { return std::string_view(text) == "--json"; });
 }
 
 }  // namespace
@@ -86,7 +92,8 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : kExitUsage;
+        if (error.get_exit_code() == 0) return app.exit(error);  // help was asked for
+        return report(usage_error(error), asks_for_json(argc, argv));
     }
     set_log_level(log_level);
     session.stop = signals.token();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,12 @@ public:
 
     /// At most ten times a second.
     void show(double fraction, std::string_view now);
+    /// Shows how far a writer is, which tells its bytes and, if it knows it, the tensor.
+    auto of_writer() {
+        return [this](std::uint64_t done, std::uint64_t total, std::string_view now = "writing") {
+            show(static_cast<double>(done) / static_cast<double>(total), now);
+        };
+    }
     void clear();
 
 private:

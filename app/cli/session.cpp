@@ -1,8 +1,10 @@
 #include "app/cli/session.h"
 
 #include <csignal>
-#include <ctime>
+#include <cstdlib>
 #include <utility>
+
+#include "app/cli/print.h"
 
 namespace espalier::cli {
 namespace {
@@ -21,11 +23,19 @@ SignalStop::SignalStop() {
     const sigset_t signals = stop_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     waiter_ = std::jthread([this, signals](const std::stop_token& over) {
-        const timespec pause{0, 50'000'000};  // looks for the end of the program in between
-        while (!over.stop_requested()) {
-            if (sigtimedwait(&signals, nullptr, &pause) > 0) source_.request_stop();
+        int signal = 0;
+        while (sigwait(&signals, &signal) == 0 && !over.stop_requested()) {
+            // Whatever is being written has another name until it is whole.
+            if (source_.stop_requested()) std::_Exit(kExitCancelled);
+            source_.request_stop();
         }
     });
+}
+
+SignalStop::~SignalStop() {
+    waiter_.request_stop();
+    pthread_kill(waiter_.native_handle(), SIGTERM);  // wakes it
+    waiter_.join();
 }
 
 double Measure::seconds() const {

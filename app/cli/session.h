@@ -20,11 +20,14 @@ struct Session {
     std::stop_token stop;             ///< Ctrl+C
 };
 
-/// Turns SIGINT and SIGTERM into a stop request. Make it before any other thread, so that all of
-/// them leave these signals to it.
+/// Turns SIGINT and SIGTERM into a stop request; a second one ends the program at once. Make it
+/// before any other thread, so that all of them leave these signals to it.
 class SignalStop {
 public:
     SignalStop();
+    ~SignalStop();
+    SignalStop(const SignalStop&) = delete;
+    SignalStop& operator=(const SignalStop&) = delete;
     std::stop_token token() const noexcept { return source_.get_token(); }
 
 private:

@@ -9,9 +9,15 @@
 
 namespace espalier::cli {
 
-/// Writes a GGUF file of the given type with a progress line, and says how that went.
-QuantReport write_gguf_file(const ModelSource& model, const std::string& type,
-                            const ExpertStats* importance, const std::filesystem::path& out,
-                            const Session& session);
+struct ModelWrite {
+    const ModelSource& model;
+    std::string type;
+    std::filesystem::path out;
+    const ExpertStats* importance = nullptr;
+    Json lineage = nullptr;  ///< what the file records of this; null = it is no stage
+};
+
+/// Writes a GGUF file with a progress line, and says how that went.
+QuantReport write_gguf_file(const ModelWrite& write, const Session& session);
 
 }  // namespace espalier::cli

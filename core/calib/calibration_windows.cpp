@@ -81,13 +81,14 @@ CalibrationWindows read_ids(const CalibrateRequest& request) {
 }
 
 /// A probe that was calibrated on measures nothing: its documents must not be in the data.
-void check_probe(const CalibrateRequest& request, const std::string& chat_template) {
+void check_probe(const CalibrateRequest& request, const TokenizerFiles& files) {
     std::set<std::string> probe;
-    for (const Document& document : read_documents({request.probe, "probe"}, chat_template)) {
+    for (const Document& document :
+         read_documents({request.probe, "probe"}, files.chat_template, files.config)) {
         probe.insert(sha256_of_text(document.text));
     }
     for (const DataSource& source : request.data) {
-        for (const Document& document : read_documents(source, chat_template)) {
+        for (const Document& document : read_documents(source, files.chat_template, files.config)) {
             if (!probe.contains(sha256_of_text(document.text))) continue;
             throw Error(ErrorCode::DataLine,
                         fmt::format("{} holds a document that is also in the probe set {}.",
@@ -105,12 +106,13 @@ CalibrationWindows read_texts(const CalibrateRequest& request, const ModelSource
                     "Calibrate on token ids, or add the model's tokenizer.json.");
     }
     const bool names_probe = !request.probe.empty() && request.probe != "none";
-    if (names_probe) check_probe(request, files->chat_template);
+    if (names_probe) check_probe(request, *files);
     const Tokenizer tokenizer(files->tokenizer);
     CalibrationData data = make_calibration_data(request.data, tokenizer, files->chat_template,
                                                  {.context = request.context,
                                                   .max_tokens = request.max_tokens,
-                                                  .holds_out_probe = request.probe.empty()});
+                                                  .holds_out_probe = request.probe.empty(),
+                                                  .tokenizer_config = files->config});
     return {.windows = std::move(data.calibration),
             .data_hash = std::move(data.data_hash),
             .tokenizer_hash = sha256_of_text(files->tokenizer.dump())};

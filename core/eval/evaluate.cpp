@@ -158,7 +158,8 @@ std::vector<EvaluationText> read_texts(const ModelSource& model,
     for (const std::string& file : files) {
         EvaluationText text{file, {}, bos};
         if (bos >= 0) text.ids.push_back(bos);
-        for (const Document& document : read_documents({file, "", 1.0}, parts.chat_template)) {
+        for (const Document& document :
+             read_documents({file, "", 1.0}, parts.chat_template, parts.config)) {
             const auto ids = tokenizer.encode(document.text, false);
             text.ids.insert(text.ids.end(), ids.begin(), ids.end());
         }

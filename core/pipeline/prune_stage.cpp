@@ -2,11 +2,12 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <utility>
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "model/model_source.h"
+#include "pipeline/model_metrics.h"
 #include "pipeline/report_layers.h"
 #include "pipeline/stats_for_model.h"
 #include "prune/expert_plan.h"
@@ -20,7 +21,11 @@ namespace {
 
 ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
                      const ModelSource& model) {
-    if (!config.plan_path.empty()) return load_expert_plan(config.plan_path);
+    if (!config.plan_path.empty()) {
+        ExpertPlan plan = load_expert_plan(config.plan_path);
+        plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
+        return plan;
+    }
     const ExpertStats stats =
         load_stats_for_model(context.state.stats, model, false, context.state.stats_model);
     SelectOptions options;
@@ -36,25 +41,12 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
     return plan;
 }
 
-Json metrics_of(const PruneReport& report, const ExpertPlan& plan) {
-    Json metrics = {{"bytes_before", report.bytes_before},
-                    {"bytes_after", report.bytes_after},
-                    {"experts_before", report.experts_before},
-                    {"experts_after", report.experts_after}};
-    const Json mass = plan.reasons.value("task_mass", Json::object());
-    for (const auto& [task, share] : mass.items()) {
-        metrics[task.empty() ? "mass_kept" : "mass_kept." + task] = share;
-    }
-    return metrics;
-}
-
-void log_warnings(const ExpertPlan& plan, const PruneReport& report) {
-    for (const Json& warning : plan.reasons.value("warnings", Json::array())) {
-        log("prune").warn("{}", warning.value("text", ""));
-    }
-    for (const std::string& name : report.dropped_tensors) {
-        log("prune").warn("{} is not carried over", name);
-    }
+/// What the model itself tells of this stage: all that decides its bytes, but no path of this
+/// machine.
+Json lineage_of(const StageContext& context) {
+    Json config = context.entry.config;
+    config.erase("plan_path");
+    return {{"stage", "prune"}, {"config", std::move(config)}};
 }
 
 }  // namespace
@@ -98,10 +90,10 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
         context.observer.on_event(
             StageProgress{context.index, share, fmt::format("{:.0f} % written", 100 * share)});
     };
-    const Json lineage = {{"stage", "prune"}, {"config", context.entry.config}};
+    log_warnings(plan);
     const PruneReport report =
-        write_pruned({*model, plan, output.model, lineage, progress, context.stop});
-    log_warnings(plan, report);
+        write_pruned({*model, plan, output.model, lineage_of(context), progress, context.stop});
+    log_warnings(report);
     output.metrics = metrics_of(report, plan);
     return output;
 }

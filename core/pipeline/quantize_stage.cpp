@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/thread_pool.h"
 #include "model/model_source.h"
+#include "pipeline/model_metrics.h"
 #include "pipeline/stats_for_model.h"
 #include "quant/quant_plan.h"
 #include "quant/write_gguf.h"
@@ -21,16 +22,6 @@ std::optional<ExpertStats> importance(const StageContext& context, const Quantiz
     const RunState& state = context.state;
     if (!config.uses_stats || state.stats.empty()) return std::nullopt;
     return load_stats_for_model(state.stats, model, true, state.stats_model);
-}
-
-Json metrics_of(const QuantReport& report, const MoeConfig& config) {
-    const double weights = static_cast<double>(count_parameters(config).total);
-    Json metrics = {{"bytes", report.bytes},
-                    {"bits_per_weight", 8.0 * static_cast<double>(report.bytes) / weights},
-                    {"weighted_rel_rmse", report.weighted_rel_rmse},
-                    {"fallbacks", report.fallbacks.size()}};
-    for (const auto& [type, bytes] : report.bytes_by_type) metrics["bytes." + type] = bytes;
-    return metrics;
 }
 
 }  // namespace
@@ -56,14 +47,15 @@ StageOutput run_quantize(const StageContext& context, const QuantizeConfig& conf
             StageProgress{context.index, static_cast<double>(done) / static_cast<double>(total),
                           std::string(tensor)});
     };
-    const QuantReport report = write_gguf({.model = *model,
-                                           .plan = plan,
-                                           .importance = stats ? &*stats : nullptr,
-                                           .out = output.model,
-                                           .pool = pool,
-                                           .progress = progress,
-                                           .stop = context.stop,
-                                           .name = {}});
+    const QuantReport report =
+        write_gguf({.model = *model,
+                    .plan = plan,
+                    .importance = stats ? &*stats : nullptr,
+                    .out = output.model,
+                    .pool = pool,
+                    .progress = progress,
+                    .stop = context.stop,
+                    .lineage = {{"stage", "quantize"}, {"config", context.entry.config}}});
     for (const std::string& line : report.fallbacks) log("quant").info("{}", line);
     output.metrics = metrics_of(report, model->config());
     return output;

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "model/model_source.h"
 #include "pipeline/artifact_hash.h"
+#include "pipeline/output_place.h"
 #include "pipeline/plan_estimate.h"
 #include "pipeline/run_folder.h"
 #include "pipeline/run_log.h"
@@ -146,6 +147,7 @@ RunRecord new_record(const RunRequest& request, const RunFolder& folder) {
 
 Json execute_recipe(const RunRequest& request, RunObserver& observer, std::stop_token stop) {
     validate(request.recipe);
+    require_apart(request.out, {request.recipe.model});
     const PlanEstimate estimate = estimate_plan(
         request.recipe, *ModelSource::open(request.recipe.model), request.num_threads);
     RunFolder folder(request.out, request.recipe, request.resumes);

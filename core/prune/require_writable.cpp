@@ -43,7 +43,8 @@ void require_task_mass(const ExpertPlan& plan) {
                         100 * share.get<double>(),
                         task.empty() ? "" : fmt::format(" for \"{}\"", task),
                         100 * kLowestTaskMass),
-            "Keep more experts, or take the loss on by accepting low_task_mass.");
+            "Keep more experts, or take the loss on: `--accept low_task_mass`, in a recipe "
+            "\"accept\": [\"low_task_mass\"].");
     }
 }
 
