@@ -22,6 +22,9 @@ struct RoutingView {
     std::span<const float> logits;           ///< [tokens, num_experts], before softmax
     std::span<const std::int32_t> selected;  ///< [tokens, top_k], ascending expert id in each row
     std::span<const float> weights;  ///< [tokens, top_k], what multiplies the expert outputs
+    /// What top-k is taken of where that is not the order of the logits (a selection bias, groups):
+    /// [tokens, num_experts], before any group is left out; -inf for experts that are masked.
+    std::span<const float> scores = {};
 };
 
 /// Watches a forward pass of either engine. Called on the computing thread, rows in token order.

@@ -20,10 +20,14 @@
 
 namespace espalier {
 
-/// A tensor's bytes and the order of its rows.
+/// The bytes that a tensor's rows lie among, and where each of them lies. Rows run along the first
+/// axis; those of a vector are its elements.
 struct StoredTensor {
-    TensorView view;
+    TensorView view;  ///< of one expert, where the file has a stack
     RowOrder rows = RowOrder::AsNamed;
+    /// Row r of the tensor is row row_places[r] of the view; empty: row r. Filled for RotaryPairs,
+    /// too, which may as well be left as they are and turned pair by pair.
+    std::vector<std::int32_t> row_places = {};
 };
 
 /// Every artifact opens as one of these: a hub folder or a GGUF file, mapped, never loaded. Tensors
@@ -41,10 +45,11 @@ public:
     const MoeConfig& config() const noexcept { return config_; }
 
     virtual bool has(const TensorKey& key) const = 0;
-    /// As stored. Absent if the layout holds it interleaved or transposed: then only decode() has
-    /// it.
+    /// As stored, row after row. Absent if the file has it in any other way.
     virtual std::optional<TensorView> view(const TensorKey& key) const = 0;
-    /// As stored, also where the rows are ordered otherwise than view() promises.
+    /// As stored, also where the rows lie apart or in another order. Absent if the tensor is no
+    /// selection of stored rows (transposed, in a pair of tensors, other values): then only
+    /// decode() has it.
     virtual std::optional<StoredTensor> stored(const TensorKey& key) const = 0;
     /// Values in float32, row-major; `out` has exactly the number of elements.
     /// @throws Error ArchTensor if the model has no such tensor
@@ -56,8 +61,12 @@ public:
 
     /// Every stored tensor under its stored name, for inspection and byte-for-byte copies.
     virtual std::span<const NamedTensor> stored_tensors() const = 0;
+    /// Those that the text result does not depend on, by stored name: prediction blocks after the
+    /// last layer, vision towers.
+    const std::vector<std::string>& extra_tensors() const noexcept { return extra_tensors_; }
     /// What a stored tensor is for; nothing for tensors that the family's table does not know. A
-    /// stacked tensor of all experts answers with expert -1 and an expert role.
+    /// stacked tensor of all experts answers with expert -1 and an expert role; one that holds
+    /// several roles' rows with the first of them; both tensors of a pair with the same.
     virtual std::optional<TensorKey> role_of(std::string_view stored_name) const = 0;
 
     /// Tokenizer as tokenizer.json, whichever form it came in; nothing if the model has none.
@@ -74,6 +83,7 @@ public:
 protected:
     std::filesystem::path path_;
     MoeConfig config_;
+    std::vector<std::string> extra_tensors_;
 };
 
 }  // namespace espalier

@@ -81,8 +81,8 @@ struct AttentionConfig {
     bool has_output_bias = false;
     bool has_output_gate = false;  ///< each query head's rows are followed by as many rows of a
                                    ///< gate whose sigmoid multiplies the head's output
-    bool has_sinks = false;  ///< one more logit a head joins the softmax and is dropped
-    double clip_qkv = 0.0;   ///< q, k (after their norms) and v are held within; 0: they are not
+    bool has_sinks = false;        ///< one more logit a head joins the softmax and is dropped
+    double clip_qkv = 0.0;  ///< q, k (after their norms) and v are held within; 0: they are not
     QkNorm qk_norm = QkNorm::None;
     RopeConfig rope = {};
     LatentConfig latent = {};

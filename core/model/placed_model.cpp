@@ -1,6 +1,7 @@
 #include "model/placed_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 #include <utility>
 
@@ -8,36 +9,23 @@
 #include "formats/file_error.h"
 #include "kernels/decode.h"
 #include "model/model_tensors.h"
+#include "model/place_tensor.h"
+#include "model/row_places.h"
 
 namespace espalier {
 namespace {
-
-/// GGUF writers drop outermost dimensions of 1.
-bool same_shape(std::span<const std::int64_t> stored, std::span<const std::int64_t> expected) {
-    while (!stored.empty() && stored.front() == 1) stored = stored.subspan(1);
-    while (!expected.empty() && expected.front() == 1) expected = expected.subspan(1);
-    return std::equal(stored.begin(), stored.end(), expected.begin(), expected.end());
-}
-
-/// The part of a stack [experts, …] that belongs to one expert.
-TensorView slice(const TensorView& stack, std::int64_t num_experts, const TensorKey& key,
-                 const Shape& shape) {
-    const std::size_t bytes = stack.bytes.size() / static_cast<std::size_t>(num_experts);
-    return {stack.dtype, shape,
-            stack.bytes.subspan(static_cast<std::size_t>(key.expert) * bytes, bytes)};
-}
 
 Error tensor_error(const std::filesystem::path& path, std::string_view what) {
     return {ErrorCode::ArchTensor, fmt::format("{} {}.", path.filename().string(), what),
             "Compare the model with its original; config and weights may be of different models."};
 }
 
-/// Half-style row `row` of a head lies where? See RowOrder.
-std::size_t paired_row(std::size_t row, std::size_t head_dim) {
-    const std::size_t head = row / head_dim * head_dim;
-    const std::size_t within = row % head_dim;
-    const std::size_t half = head_dim / 2;
-    return head + (within < half ? 2 * within : 2 * (within - half) + 1);
+/// The number that `text` begins with, before a dot; -1 if it does not.
+std::int64_t leading_number(std::string_view text) {
+    std::int64_t number = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_number = error == std::errc() && end != text.data() + text.size() && *end == '.';
+    return is_number ? number : -1;
 }
 
 }  // namespace
@@ -50,56 +38,75 @@ void PlacedModel::place_tensors(const NameTable& table) {
     sort_by_layer();
 }
 
-StoredTensor PlacedModel::locate(const TensorKey& key, const Shape& shape) const {
+const TensorView* PlacedModel::find_named(const std::string& name) const {
+    if (const TensorView* found = find_stored(name)) return found;
+    const std::string_view prefix = kModelPrefix;
+    if (table_->other_prefix.empty() || !name.starts_with(prefix)) return nullptr;
+    return find_stored(std::string(table_->other_prefix) + name.substr(prefix.size()));
+}
+
+TensorPlace PlacedModel::locate(const TensorKey& key, const Shape& shape) const {
     std::string first_name;
     for (const auto& row : table_->names) {
         if (row.role != key.role) continue;
-        const std::string name = tensor_name(row.pattern, key);
+        const TensorRequest request{row, key, shape, config_, path_};
+        const std::string name = request.name();
         if (first_name.empty()) first_name = name;
-        const TensorView* found = find_stored(name);
+        const TensorView* found = find_named(name);
         if (!found) continue;
-        const bool is_stack = key.expert >= 0 && row.pattern.find("{e}") == std::string_view::npos;
-        Shape expected = shape;
-        if (is_stack) expected.insert(expected.begin(), config_.router.num_experts);
-        if (!same_shape(found->shape, expected)) {
-            throw tensor_error(
-                path_,
-                fmt::format("has tensor {} of shape {}, its config asks for {}", in_quotes(name),
-                            shape_text(found->shape), shape_text(expected)));
+        const TensorView* scales = nullptr;
+        if (const std::string partner = request.partner_name(found->dtype); !partner.empty()) {
+            scales = find_named(partner);
+            if (!scales)
+                throw tensor_error(path_, fmt::format("lacks tensor {}", in_quotes(partner)));
         }
-        if (!kernels::can_decode(found->dtype)) {
-            throw unsupported_file(path_,
-                                   fmt::format("tensor {} is {}, which is no number format for "
-                                               "weights",
-                                               in_quotes(name), info(found->dtype).name));
-        }
-        if (is_stack) return {slice(*found, config_.router.num_experts, key, shape), row.rows};
-        return {{found->dtype, shape, found->bytes}, row.rows};
+        return place_tensor(request, *found, scales);
     }
     throw tensor_error(path_, fmt::format("lacks tensor {}", in_quotes(first_name)));
 }
 
 void PlacedModel::sort_by_layer() {
     for (const auto& tensor : stored_tensors()) {
-        auto key = role_of(tensor.name);
+        const auto key = role_of(tensor.name);
         by_layer_[key ? key->layer : -1].push_back(tensor.view);
-        if (!key) {
-            if (is_ignored(*table_, tensor.name)) continue;
-            throw tensor_error(path_, fmt::format("has tensor {}, which its family does not know",
-                                                  in_quotes(tensor.name)));
-        }
-        // A tied model may still carry its output matrix, which is not used.
-        if (key->role == TensorRole::Output && config_.ties_embeddings) continue;
-        if (is_expert_role(key->role) && key->expert < 0) key->expert = 0;  // a stack
-        if (!has(*key)) {
-            throw tensor_error(path_,
-                               fmt::format("has tensor {}, for which its config has no place",
-                                           in_quotes(tensor.name)));
+        if (is_extra(tensor.name)) {
+            extra_tensors_.push_back(tensor.name);
+        } else if (key || !is_ignored(*table_, tensor.name)) {
+            check_known(tensor, key);
         }
     }
 }
 
-const StoredTensor& PlacedModel::require(const TensorKey& key) const {
+bool PlacedModel::is_extra(std::string_view name) const {
+    for (const std::string_view part : table_->extra) {
+        if (name.starts_with(part)) return true;
+    }
+    const std::string_view prefix = table_->extra_layers;
+    if (prefix.empty() || !name.starts_with(prefix)) return false;
+    // A config written again by transformers 5 no longer counts the block that the weights have.
+    const std::int64_t most = std::max<std::int64_t>(config_.num_extra_layers, 1);
+    const std::int64_t layer = leading_number(name.substr(prefix.size()));
+    return layer >= config_.num_layers() && layer < config_.num_layers() + most;
+}
+
+void PlacedModel::check_known(const NamedTensor& tensor,
+                              const std::optional<TensorKey>& key) const {
+    if (!key) {
+        throw tensor_error(path_, fmt::format("has tensor {}, which its family does not know",
+                                              in_quotes(tensor.name)));
+    }
+    // A tied model may still carry its output matrix, which is not used.
+    if (key->role == TensorRole::Output && config_.ties_embeddings) return;
+    const bool is_stack = is_expert_role(key->role) && key->expert < 0;
+    const auto found = places_.find({key->role, key->layer, is_stack ? 0 : key->expert});
+    const bool is_stray =
+        is_scale_name(tensor.name) && found != places_.end() && found->second.scales.bytes.empty();
+    if (found != places_.end() && !is_stray) return;
+    throw tensor_error(path_, fmt::format("has tensor {}, for which its config has no place",
+                                          in_quotes(tensor.name)));
+}
+
+const TensorPlace& PlacedModel::require(const TensorKey& key) const {
     const auto found = places_.find(key);
     if (found != places_.end()) return found->second;
     throw tensor_error(path_, fmt::format("has no tensor of role {} in layer {}, expert {}",
@@ -108,39 +115,34 @@ const StoredTensor& PlacedModel::require(const TensorKey& key) const {
 
 std::optional<TensorView> PlacedModel::view(const TensorKey& key) const {
     const auto found = places_.find(key);
-    if (found == places_.end() || found->second.rows != RowOrder::AsNamed) return std::nullopt;
-    return found->second.view;
+    if (found == places_.end() || !has_plain_rows(found->second)) return std::nullopt;
+    const TensorPlace& place = found->second;
+    if (place.rows != RowOrder::AsNamed) return std::nullopt;
+    return TensorView{place.view.dtype, place.shape, place.view.bytes};
 }
 
 std::optional<StoredTensor> PlacedModel::stored(const TensorKey& key) const {
     const auto found = places_.find(key);
-    if (found == places_.end()) return std::nullopt;
-    return found->second;
+    if (found == places_.end() || !has_plain_rows(found->second)) return std::nullopt;
+    const TensorPlace& place = found->second;
+    if (place.rows == RowOrder::AsNamed) {
+        return StoredTensor{{place.view.dtype, place.shape, place.view.bytes}};
+    }
+    return StoredTensor{place.view, place.rows,
+                        row_places(place.rows, place.shape.front(), config_)};
 }
 
 void PlacedModel::decode(const TensorKey& key, std::span<float> out) const {
-    const auto& [view, rows] = require(key);
-    if (num_elements(view.shape) != out.size()) {
+    const TensorPlace& place = require(key);
+    if (num_elements(place.shape) != out.size()) {
         throw tensor_error(
             path_, fmt::format("cannot be decoded: {} places for a tensor of shape {}", out.size(),
-                               shape_text(view.shape)));
+                               shape_text(place.shape)));
     }
-    if (rows == RowOrder::AsNamed) {
-        kernels::decode(view.dtype, view.bytes, out);
-        return;
-    }
-    const auto num_rows = static_cast<std::size_t>(view.shape.front());
-    const std::size_t row_bytes = view.bytes.size() / num_rows;
-    const std::size_t row_size = out.size() / num_rows;
-    const auto head_dim = static_cast<std::size_t>(config_.attention.head_dim);
-    for (std::size_t row = 0; row < num_rows; ++row) {
-        kernels::decode(view.dtype,
-                        view.bytes.subspan(paired_row(row, head_dim) * row_bytes, row_bytes),
-                        out.subspan(row * row_size, row_size));
-    }
+    espalier::decode(place, config_, out);
 }
 
-Shape PlacedModel::shape(const TensorKey& key) const { return require(key).view.shape; }
+Shape PlacedModel::shape(const TensorKey& key) const { return require(key).shape; }
 
 void PlacedModel::release_layer(std::int32_t layer) const {
     const auto found = by_layer_.find(layer);

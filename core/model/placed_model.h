@@ -1,11 +1,13 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/model_source.h"
 #include "model/tensor_names.h"
+#include "model/tensor_place.h"
 
 namespace espalier {
 
@@ -31,13 +33,16 @@ protected:
     virtual void release(const TensorView& view) const noexcept = 0;
 
 private:
-    StoredTensor locate(const TensorKey& key, const Shape& shape) const;
+    const TensorView* find_named(const std::string& name) const;
+    TensorPlace locate(const TensorKey& key, const Shape& shape) const;
     /// Also refuses what nobody knows or has a place for.
     void sort_by_layer();
-    const StoredTensor& require(const TensorKey& key) const;
+    bool is_extra(std::string_view name) const;
+    void check_known(const NamedTensor& tensor, const std::optional<TensorKey>& key) const;
+    const TensorPlace& require(const TensorKey& key) const;
 
     const NameTable* table_ = nullptr;
-    std::map<TensorKey, StoredTensor> places_;
+    std::map<TensorKey, TensorPlace> places_;
     /// All stored tensors; -1 holds those outside the layers.
     std::map<std::int32_t, std::vector<TensorView>> by_layer_;
 };

@@ -19,9 +19,15 @@ bool take_number(std::string_view& text, std::int32_t& number) noexcept {
     return error == std::errc();
 }
 
-std::optional<TensorKey> match(const TensorName& row, std::string_view name) noexcept {
+/// What may follow the pattern of a row.
+bool is_ending(const TensorName& row, std::string_view rest) noexcept {
+    if (row.form == TensorForm::Mxfp4Pair) return rest == kBlocksSuffix || rest == kScalesSuffix;
+    return rest.empty() || rest == kScaleInvSuffix;
+}
+
+std::optional<TensorKey> match(const TensorName& row, std::string_view pattern,
+                               std::string_view name) noexcept {
     TensorKey key{row.role, -1, -1};
-    std::string_view pattern = row.pattern;
     while (!pattern.empty()) {
         if (pattern.starts_with(kLayer) || pattern.starts_with(kExpert)) {
             const bool is_layer = pattern.starts_with(kLayer);
@@ -33,8 +39,7 @@ std::optional<TensorKey> match(const TensorName& row, std::string_view name) noe
             pattern.remove_prefix(1);
         }
     }
-    if (!name.empty()) return std::nullopt;
-    return key;
+    return is_ending(row, name) ? std::optional(key) : std::nullopt;
 }
 
 }  // namespace
@@ -44,10 +49,19 @@ std::string tensor_name(std::string_view pattern, const TensorKey& key) {
 }
 
 std::optional<TensorKey> match_name(const NameTable& table, std::string_view name) noexcept {
+    const bool has_other = !table.other_prefix.empty() && name.starts_with(table.other_prefix);
     for (const auto& row : table.names) {
-        if (const auto key = match(row, name)) return key;
+        const bool has_prefix = has_other && row.pattern.starts_with(kModelPrefix);
+        const auto key = has_prefix ? match(row, row.pattern.substr(kModelPrefix.size()),
+                                            name.substr(table.other_prefix.size()))
+                                    : match(row, row.pattern, name);
+        if (key) return key;
     }
     return std::nullopt;
+}
+
+bool is_scale_name(std::string_view name) noexcept {
+    return name.ends_with(kScaleInvSuffix) || name.ends_with(kScalesSuffix);
 }
 
 bool is_ignored(const NameTable& table, std::string_view name) noexcept {

@@ -3,8 +3,22 @@
 namespace espalier {
 
 bool is_expert_role(TensorRole role) noexcept {
-    return role == TensorRole::ExpertGate || role == TensorRole::ExpertUp ||
-           role == TensorRole::ExpertDown;
+    switch (role) {
+        case TensorRole::ExpertGate:
+        case TensorRole::ExpertUp:
+        case TensorRole::ExpertDown:
+        case TensorRole::ExpertGateBias:
+        case TensorRole::ExpertUpBias:
+        case TensorRole::ExpertDownBias:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool is_router_role(TensorRole role) noexcept {
+    return role == TensorRole::Router || role == TensorRole::RouterBias ||
+           role == TensorRole::RouterSelectionBias;
 }
 
 }  // namespace espalier

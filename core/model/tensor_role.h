@@ -82,6 +82,9 @@ struct TensorKey {
     auto operator<=>(const TensorKey&) const = default;
 };
 
+/// Matrices and biases of single experts.
 bool is_expert_role(TensorRole role) noexcept;
+/// What the router has one row or element of for each expert.
+bool is_router_role(TensorRole role) noexcept;
 
 }  // namespace espalier

@@ -1,0 +1,134 @@
+#include "model/place_tensor.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <iterator>
+#include <utility>
+
+#include "base/error.h"
+#include "formats/file_error.h"
+#include "kernels/decode.h"
+#include "model/row_places.h"
+
+namespace espalier {
+namespace {
+
+/// The dimensions that say something: files differ in where they keep dimensions of 1.
+Shape without_ones(const Shape& shape) {
+    Shape result;
+    std::copy_if(shape.begin(), shape.end(), std::back_inserter(result),
+                 [](std::int64_t size) { return size != 1; });
+    return result;
+}
+
+/// The shape that the file should have, of one expert.
+Shape stored_shape(const TensorRequest& request) {
+    Shape shape = request.shape;
+    shape.front() = stored_rows(request.row.rows, shape.front(), request.config);
+    const std::int64_t heads = request.config.attention.num_heads;
+    switch (request.row.form) {
+        case TensorForm::Plain:
+        case TensorForm::TurnedColumns:
+        case TensorForm::MinusOne:
+        case TensorForm::MinusExp:
+            return shape;
+        case TensorForm::Transposed:
+            return {shape.back(), shape.front()};
+        case TensorForm::Heads:
+            return {heads, shape.front() / heads, shape.back()};
+        case TensorForm::TransposedHeads:
+            return {heads, shape.back(), shape.front() / heads};
+        case TensorForm::Mxfp4Pair:
+            return {shape.front(), shape.back() / kMxfp4Block, kMxfp4Bytes};
+    }
+    return shape;
+}
+
+Shape scales_shape(const TensorRequest& request) {
+    Shape shape = stored_shape(request);
+    if (request.row.form == TensorForm::Mxfp4Pair) return {shape[0], shape[1]};
+    for (auto& size : shape) size = (size + kScaledSquare - 1) / kScaledSquare;
+    return shape;
+}
+
+void require_shape(const TensorRequest& request, const std::string& name, const Shape& found,
+                   Shape expected) {
+    if (request.is_stack()) {
+        expected.insert(expected.begin(), request.config.router.num_experts);
+    }
+    if (without_ones(found) == without_ones(expected)) return;
+    throw Error(
+        ErrorCode::ArchTensor,
+        fmt::format("{} has tensor {} of shape {}, its config asks for {}.",
+                    request.path.filename().string(), in_quotes(name), shape_text(found),
+                    shape_text(expected)),
+        "Compare the model with its original; config and weights may be of different models.");
+}
+
+void require_type(const TensorRequest& request, const std::string& name, DType dtype,
+                  bool is_readable) {
+    if (is_readable) return;
+    throw unsupported_file(request.path,
+                           fmt::format("tensor {} is {}, which is no number format for weights",
+                                       in_quotes(name), info(dtype).name));
+}
+
+/// One expert's part of a stack, under the given shape.
+TensorView slice(const TensorRequest& request, const TensorView& found, Shape shape) {
+    if (!request.is_stack()) return {found.dtype, std::move(shape), found.bytes};
+    const auto experts = static_cast<std::size_t>(request.config.router.num_experts);
+    const std::size_t bytes = found.bytes.size() / experts;
+    return {found.dtype, std::move(shape),
+            found.bytes.subspan(static_cast<std::size_t>(request.key.expert) * bytes, bytes)};
+}
+
+/// A half of plain rows is a matrix of its own.
+void take_half(TensorPlace& place) {
+    const bool is_first = place.rows == RowOrder::FirstHalf;
+    if (!has_plain_rows(place) || (!is_first && place.rows != RowOrder::SecondHalf)) return;
+    const std::size_t bytes = place.view.bytes.size() / 2;
+    place.view.bytes = place.view.bytes.subspan(is_first ? 0 : bytes, bytes);
+    place.view.shape = place.shape;
+    place.rows = RowOrder::AsNamed;
+}
+
+}  // namespace
+
+bool TensorRequest::is_stack() const noexcept {
+    return key.expert >= 0 && row.pattern.find("{e}") == std::string_view::npos;
+}
+
+std::string TensorRequest::name() const {
+    const std::string name = tensor_name(row.pattern, key);
+    return row.form == TensorForm::Mxfp4Pair ? name + std::string(kBlocksSuffix) : name;
+}
+
+std::string TensorRequest::partner_name(DType dtype) const {
+    const std::string name = tensor_name(row.pattern, key);
+    if (row.form == TensorForm::Mxfp4Pair) return name + std::string(kScalesSuffix);
+    return dtype == DType::F8E4M3 ? name + std::string(kScaleInvSuffix) : "";
+}
+
+TensorPlace place_tensor(const TensorRequest& request, const TensorView& found,
+                         const TensorView* scales) {
+    const bool is_mxfp4 = request.row.form == TensorForm::Mxfp4Pair;
+    require_type(request, request.name(), found.dtype,
+                 is_mxfp4 ? found.dtype == DType::U8 : kernels::can_decode(found.dtype));
+    require_shape(request, request.name(), found.shape, stored_shape(request));
+    TensorPlace place{slice(request, found, stored_shape(request)),
+                      request.row.rows,
+                      request.row.form,
+                      {},
+                      request.shape};
+    if (scales != nullptr) {
+        const std::string name = request.partner_name(found.dtype);
+        require_type(request, name, scales->dtype,
+                     is_mxfp4 ? scales->dtype == DType::U8 : kernels::can_decode(scales->dtype));
+        require_shape(request, name, scales->shape, scales_shape(request));
+        place.scales = slice(request, *scales, scales_shape(request));
+    }
+    take_half(place);
+    return place;
+}
+
+}  // namespace espalier
