@@ -85,8 +85,8 @@ private:
 ComparisonSums::ComparisonSums(const MoeConfig& reference,
                                const std::vector<LayerAlignment>& layers) {
     for (const LayerAlignment& layer : layers) {
-        routing_.emplace_back(FidelityScope{layer.layer, reference.router.num_experts,
-                                            layer.reference_ids, reference.router.scoring});
+        routing_.emplace_back(FidelityScope{
+            .layer = layer.layer, .router = reference.router, .kept = layer.reference_ids});
     }
 }
 
@@ -123,7 +123,7 @@ void ComparisonSums::add_routing(const std::vector<LayerAlignment>& layers,
                 return layers[l].position_of_model[static_cast<std::size_t>(id)];
             });
             routing_[l].add({base.logits_of(t), base.selected_of(t), base.weights_of(t), logits,
-                             selected, current.weights_of(t)});
+                             selected, current.weights_of(t), base.scores_of(t)});
         }
     }
 }

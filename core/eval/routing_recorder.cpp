@@ -22,6 +22,11 @@ std::span<const float> RoutingRecorder::Layer::weights_of(std::size_t token) con
     return std::span(weights).subspan(token * top_k, top_k);
 }
 
+std::span<const float> RoutingRecorder::Layer::scores_of(std::size_t token) const {
+    if (scores.empty()) return {};
+    return std::span(scores).subspan(token * num_experts, num_experts);
+}
+
 void RoutingRecorder::on_activation(Activation /*what*/, std::int64_t /*index*/,
                                     std::span<const float> /*rows*/) {}
 
@@ -32,6 +37,7 @@ void RoutingRecorder::on_routing(std::int64_t index, const RoutingView& routing)
     append(layer.logits, routing.logits);
     append(layer.selected, routing.selected);
     append(layer.weights, routing.weights);
+    append(layer.scores, routing.scores);
 }
 
 void RoutingRecorder::clear() {
@@ -39,6 +45,7 @@ void RoutingRecorder::clear() {
         layer.logits.clear();
         layer.selected.clear();
         layer.weights.clear();
+        layer.scores.clear();
     }
 }
 

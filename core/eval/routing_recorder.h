@@ -18,10 +18,13 @@ public:
         std::vector<float> logits;           ///< [tokens, experts]
         std::vector<std::int32_t> selected;  ///< [tokens, k]
         std::vector<float> weights;          ///< [tokens, k]
+        std::vector<float> scores;           ///< [tokens, experts], or empty: see RoutingView
 
         std::span<const float> logits_of(std::size_t token) const;
         std::span<const std::int32_t> selected_of(std::size_t token) const;
         std::span<const float> weights_of(std::size_t token) const;
+        /// Empty where the top-k is taken in the order of the logits.
+        std::span<const float> scores_of(std::size_t token) const;
     };
 
     void on_activation(Activation what, std::int64_t index, std::span<const float> rows) override;

@@ -1,9 +1,8 @@
 #include "quant/importance.h"
 
 #include <algorithm>
-#include <fmt/format.h>
-#include <optional>
-#include <string>
+
+#include "routing/matrix_name.h"
 
 namespace espalier {
 namespace {
@@ -24,36 +23,6 @@ std::vector<double> mean_over_experts(const std::vector<double>& sq_sum,
     }
     for (double& value : mean) value /= tokens;
     return mean;
-}
-
-/// Name of the matrix in ExpertStats::input_energies; nothing for tensors that nobody multiplies
-/// with.
-std::optional<std::string> energy_name(const TensorKey& key) {
-    const auto in_layer = [&](const char* name) {
-        return std::optional(fmt::format("blk.{}.{}", key.layer, name));
-    };
-    switch (key.role) {
-        case TensorRole::AttentionQ:
-            return in_layer("attn_q");
-        case TensorRole::AttentionK:
-            return in_layer("attn_k");
-        case TensorRole::AttentionV:
-            return in_layer("attn_v");
-        case TensorRole::AttentionOutput:
-            return in_layer("attn_output");
-        case TensorRole::DenseGate:
-            return in_layer("ffn_gate");
-        case TensorRole::DenseUp:
-            return in_layer("ffn_up");
-        case TensorRole::DenseDown:
-            return in_layer("ffn_down");
-        case TensorRole::Router:
-            return in_layer("ffn_gate_inp");
-        case TensorRole::Output:
-            return std::string("output");
-        default:
-            return std::nullopt;
-    }
 }
 
 }  // namespace
@@ -81,7 +50,7 @@ std::span<const float> ColumnImportance::of_expert(const TensorKey& key) {
 
 std::span<const float> ColumnImportance::of(const TensorKey& key) {
     if (is_expert_role(key.role)) return of_expert(key);
-    const auto name = energy_name(key);
+    const auto name = matrix_name(key);
     const auto found = name ? stats_.input_energies.find(*name) : stats_.input_energies.end();
     if (found == stats_.input_energies.end() || found->second.tokens <= 0) return {};
     const auto tokens = static_cast<double>(found->second.tokens);

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
+#include "model/router_groups.h"
 #include "routing/expert_load.h"
 
 namespace espalier {
 namespace {
+
+constexpr float kGone = -std::numeric_limits<float>::infinity();
 
 /// The distribution that a router's logits stand for: softmax, or sigmoids scaled to sum 1.
 void distribution(std::span<const double> logits, RouterScoring scoring, std::span<double> probs) {
@@ -45,7 +49,8 @@ std::size_t strongest(const std::vector<double>& gates) {
 }  // namespace
 
 FidelityAccumulator::FidelityAccumulator(FidelityScope scope)
-    : scope_(std::move(scope)), kept_index_(static_cast<std::size_t>(scope_.num_experts), -1) {
+    : scope_(std::move(scope)),
+      kept_index_(static_cast<std::size_t>(scope_.router.num_experts), -1) {
     const std::size_t kept = scope_.kept.size();
     for (std::size_t i = 0; i < kept; ++i) {
         kept_index_[static_cast<std::size_t>(scope_.kept[i])] = static_cast<std::int32_t>(i);
@@ -65,23 +70,39 @@ void FidelityAccumulator::add(const RoutedToken& token) {
     ++tokens_;
 }
 
+// The scores as the base would see them with the removed experts masked: groups are judged by what
+// is left of them, and only the best groups count.
+void FidelityAccumulator::restrict_scores(const RoutedToken& token) {
+    const auto scores = token.base_scores.empty() ? token.base_logits : token.base_scores;
+    all_scores_.assign(scores.size(), kGone);
+    for (const std::int32_t expert : scope_.kept) {
+        const auto e = static_cast<std::size_t>(expert);
+        all_scores_[e] = scores[e];
+    }
+    keep_best_groups(scope_.router, all_scores_);
+    for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
+        base_scores_[i] =
+            static_cast<double>(all_scores_[static_cast<std::size_t>(scope_.kept[i])]);
+    }
+}
+
 // A^K: what is left of the base's own choice, filled up with its next best experts. Starting from
 // the choice itself, not from the scores, keeps equal scores decided as the model decided them.
 void FidelityAccumulator::restrict_selection(const RoutedToken& token) {
-    const auto scores = token.base_scores.empty() ? token.base_logits : token.base_scores;
+    restrict_scores(token);
     base_set_.clear();
     for (const std::int32_t expert : token.base_selected) {
-        const std::int32_t index = kept_index_[static_cast<std::size_t>(expert)];
-        if (index >= 0) base_set_.push_back(index);
+        if (all_scores_[static_cast<std::size_t>(expert)] == kGone) continue;
+        base_set_.push_back(kept_index_[static_cast<std::size_t>(expert)]);
     }
     order_.clear();
     for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
-        base_scores_[i] = static_cast<double>(scores[static_cast<std::size_t>(scope_.kept[i])]);
         const auto index = static_cast<std::int32_t>(i);
+        if (all_scores_[static_cast<std::size_t>(scope_.kept[i])] == kGone) continue;
         if (std::find(base_set_.begin(), base_set_.end(), index) == base_set_.end())
             order_.push_back(index);
     }
-    const std::size_t wanted = std::min(token.selected.size(), scope_.kept.size());
+    const std::size_t wanted = std::min(token.selected.size(), base_set_.size() + order_.size());
     const std::size_t missing = wanted > base_set_.size() ? wanted - base_set_.size() : 0;
     const std::size_t ranked = std::min(order_.size(), missing + 1);  // one more, for the margin
     std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(ranked),
@@ -117,8 +138,8 @@ void FidelityAccumulator::add_divergence(const RoutedToken& token) {
             static_cast<double>(token.base_logits[static_cast<std::size_t>(scope_.kept[i])]);
         probs_[i] = static_cast<double>(token.logits[i]);
     }
-    distribution(base_probs_, scope_.scoring, base_probs_);
-    distribution(probs_, scope_.scoring, probs_);
+    distribution(base_probs_, scope_.router.scoring, base_probs_);
+    distribution(probs_, scope_.router.scoring, probs_);
     sum_.restricted_kl += kl_divergence(base_probs_, probs_);
     sum_.restricted_js += js_divergence(base_probs_, probs_);
     sum_.restricted_tv += total_variation(base_probs_, probs_);

@@ -43,9 +43,8 @@ struct LayerFidelity {
 /// What is compared in one layer.
 struct FidelityScope {
     std::int64_t layer = 0;
-    std::int64_t num_experts = 0;    ///< of the base model
+    RouterConfig router;             ///< of the base model
     std::vector<std::int32_t> kept;  ///< base ids, ascending; all of them if nothing was removed
-    RouterScoring scoring = RouterScoring::Softmax;
 };
 
 /// One token in both models.
@@ -56,7 +55,8 @@ struct RoutedToken {
     std::span<const float> logits;                ///< [kept]
     std::span<const std::int32_t> selected;       ///< [k], positions in `kept`
     std::span<const float> weights;               ///< [k]
-    /// What the base takes its top-k of, if not the logits (a selection bias): [experts].
+    /// What the base takes its top-k of, if not the logits (a selection bias, groups): [experts],
+    /// before any group is left out.
     std::span<const float> base_scores = {};
 };
 
@@ -72,6 +72,7 @@ public:
 
 private:
     void restrict_selection(const RoutedToken& token);
+    void restrict_scores(const RoutedToken& token);
     void weigh_selection(const RoutedToken& token);
     void add_overlap(const RoutedToken& token);
     void add_removal(const RoutedToken& token);
@@ -85,6 +86,7 @@ private:
     std::vector<double> base_load_;  ///< [kept], selections
     std::vector<double> load_;
     // The token at hand, by position in kept.
+    std::vector<float> all_scores_;  ///< [experts], -inf for those that the base cannot choose
     std::vector<double> base_scores_, base_probs_, probs_, base_gates_, gates_;
     std::vector<std::int32_t> base_set_, order_;
 };

@@ -63,10 +63,16 @@ Row sliced(const Row& row, const Ids& kept) {
     return result;
 }
 
+FidelityScope scope_of(std::int64_t experts, Ids kept,
+                       RouterScoring scoring = RouterScoring::Softmax) {
+    return {.layer = 3,
+            .router = {.num_experts = experts, .top_k = 1, .scoring = scoring},
+            .kept = std::move(kept)};
+}
+
 LayerFidelity compare(const std::vector<Row>& base, const std::vector<Row>& current,
                       const Ids& kept, std::size_t k) {
-    FidelityAccumulator sum(
-        {0, static_cast<std::int64_t>(base.front().size()), kept, RouterScoring::Softmax});
+    FidelityAccumulator sum(scope_of(static_cast<std::int64_t>(base.front().size()), kept));
     for (std::size_t t = 0; t < base.size(); ++t) {
         const Choice a = choose(base[t], k);
         const Choice b = choose(current[t], k);
@@ -120,7 +126,7 @@ private Q_SLOTS:
         const Choice all = choose(base, 4);
         const Row current{1.5F, 0.5F, -1};
         const Choice chosen = choose(current, 3);
-        FidelityAccumulator sum({0, 4, {0, 2, 3}, RouterScoring::Softmax});
+        FidelityAccumulator sum(scope_of(4, {0, 2, 3}));
         sum.add({base, all.selected, all.weights, current, chosen.selected, chosen.weights});
         const LayerFidelity result = sum.result();
         QVERIFY(near(result.restricted_kl, 0.066493));
@@ -204,17 +210,51 @@ private Q_SLOTS:
         const Row weight{1};
         const Row current{0, 0, 0};
         const Ids selected{2};  // position of expert 3
-        FidelityAccumulator sum({0, 4, {1, 2, 3}, RouterScoring::Sigmoid});
+        FidelityAccumulator sum(scope_of(4, {1, 2, 3}, RouterScoring::Sigmoid));
         sum.add({logits, base_selected, weight, current, selected, weight, scores});
         QCOMPARE(sum.result().recall, 1.0);
         QVERIFY(near(sum.result().restricted_kl, 0.0));
+    }
+
+    void only_experts_of_the_best_groups_can_be_chosen_data() {
+        QTest::addColumn<bool>("removes");
+        QTest::addRow("as the base chose") << false;
+        QTest::addRow("the removed expert carried its group") << true;
+    }
+
+    // Two groups of three, one counts, by the sum of its best two scores.
+    void only_experts_of_the_best_groups_can_be_chosen() {
+        QFETCH(bool, removes);
+        FidelityScope scope = scope_of(6, {0, 1, 2, 3, 4, 5}, RouterScoring::Sigmoid);
+        scope.router.num_groups = 2;
+        scope.router.top_groups = 1;
+        scope.router.group_score = GroupScore::SumOfBestTwo;
+        const Row logits(6, 0.0F);
+        // Group 0 is worth 11, group 1 10. Expert 3 scores more than 1 and 2, in the wrong group.
+        const Row scores{9, 2, 1, 8, 2, 0};
+        const Ids base_selected{0, 1};
+        const Row weights{0.5F, 0.5F};
+        Row current(6, 0.0F);
+        Ids selected{0, 1};
+        if (removes) {  // without expert 0 group 1 is the better one
+            scope.kept = {1, 2, 3, 4, 5};
+            current.resize(5);
+            selected = {2, 3};  // experts 3 and 4
+        }
+        FidelityAccumulator sum(scope);
+        sum.add({logits, base_selected, weights, current, selected, weights, scores});
+        const LayerFidelity result = sum.result();
+        QCOMPARE(result.exact, 1.0);
+        QCOMPARE(result.displaced, removes ? 0.5 : 0.0);
+        // The next in the same group: 2 - 1, or 2 - 0.
+        QCOMPARE(result.margin_tokens[4], std::int64_t{1});
     }
 
     void merging_equals_one_pass() {
         const auto base = random_logits(60, 8, 6);
         const auto current = random_logits(60, 8, 7);
         const auto run = [&](std::size_t begin, std::size_t end) {
-            FidelityAccumulator sum({3, 8, all_of(8), RouterScoring::Softmax});
+            FidelityAccumulator sum(scope_of(8, all_of(8)));
             for (std::size_t t = begin; t < end; ++t) {
                 const Choice a = choose(base[t], 2);
                 const Choice b = choose(current[t], 2);
@@ -234,7 +274,7 @@ private Q_SLOTS:
     }
 
     void nothing_added_gives_zeros() {
-        const FidelityAccumulator sum({0, 4, all_of(4), RouterScoring::Softmax});
+        const FidelityAccumulator sum(scope_of(4, all_of(4)));
         QCOMPARE(sum.result().tokens, std::int64_t{0});
         QCOMPARE(sum.result().recall, 0.0);
     }
