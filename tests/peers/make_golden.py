@@ -71,7 +71,14 @@ CASES = {
         norm_topk_prob=False, rope_parameters=dict(
             rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16,
             beta_fast=4.0, beta_slow=1.0, mscale=0.7, mscale_all_dim=0.9))),
+    "qwen3_next-long": (tf.Qwen3NextConfig, dict(
+        COMMON, head_dim=16, num_hidden_layers=2, layer_types=["linear_attention", "full_attention"],
+        linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=12,
+        linear_conv_kernel_dim=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=16, intermediate_size=64,
+        shared_expert_intermediate_size=24, partial_rotary_factor=0.5)),
 }
+# Rows and tokens: DeltaNet's chunks have 64.
+SHAPES = {"qwen3_next-long": (1, 150)}
 
 
 def find(module, names):
@@ -224,7 +231,7 @@ def main():
         config_class, fields = CASES[name]
         for seed in range(3000, 3400):
             model = build(config_class, fields, seed)
-            ids = torch.randint(0, fields["vocab_size"], (2, 20), generator=torch.Generator().manual_seed(seed + 7919))
+            ids = torch.randint(0, fields["vocab_size"], SHAPES.get(name, (2, 20)), generator=torch.Generator().manual_seed(seed + 7919))
             folder = root / name
             model.save_pretrained(folder)
             model = tf.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
