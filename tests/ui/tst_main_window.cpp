@@ -72,7 +72,8 @@ private Q_SLOTS:
     void controls_are_named_and_reached_by_tab() {
         QFETCH(QString, page);
         open(page);
-        const QStringList complaints = keyboardComplaints(m_fixture->window());
+        const QStringList complaints =
+            keyboardComplaints(m_fixture->window()) + mnemonicComplaints(m_fixture->window());
         QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
     }
 
@@ -80,7 +81,8 @@ private Q_SLOTS:
         m_fixture->click("start_sample_btn");
         for (int step = 0; step < 4; ++step) {
             m_fixture->find<QListWidget>("wiz_steps_list")->setCurrentRow(step);
-            const QStringList complaints = keyboardComplaints(m_fixture->window());
+            const QStringList complaints =
+                keyboardComplaints(m_fixture->window()) + mnemonicComplaints(m_fixture->window());
             QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
         }
     }
@@ -98,6 +100,21 @@ private Q_SLOTS:
         m_fixture->shoot(page + QStringLiteral("-small-200"));
         const QStringList complaints = elisionComplaints(m_fixture->window());
         QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
+    }
+
+    void the_wizard_fits_in_a_small_window_with_large_letters() {
+        m_fixture->theme().setTextPercent(200);
+        m_fixture->window().resize(1024, 640);
+        m_fixture->click("start_sample_btn");
+        auto* cost = m_fixture->find<InfoView>("wiz_cost_view");
+        QTRY_VERIFY(!cost->value(QStringLiteral("experts")).isEmpty());
+        for (int step = 0; step < 4; ++step) {
+            m_fixture->find<QListWidget>("wiz_steps_list")->setCurrentRow(step);
+            QCOMPARE(m_fixture->window().size(), QSize(1024, 640));
+            m_fixture->shoot(QStringLiteral("wizard-step-%1-small-200").arg(step + 1));
+            const QStringList complaints = elisionComplaints(m_fixture->window());
+            QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
+        }
     }
 
     void pages_are_drawn_in_both_themes() {
@@ -192,7 +209,7 @@ private Q_SLOTS:
         m_fixture->window().findChild<QAction*>(QStringLiteral("act_view_theme_dark"))->trigger();
         m_fixture->press(Qt::Key_Plus, Qt::ControlModifier);
         QCOMPARE(m_fixture->theme().textPercent(), 110);
-        QCOMPARE(variantOf(m_fixture->window().palette()), Variant::Dark);
+        QTRY_COMPARE(variantOf(m_fixture->window().palette()), Variant::Dark);
         m_fixture->window().close();
         QFile settings(qEnvironmentVariable("ESPALIER_CONFIG_DIR") +
                        QStringLiteral("/espalier.ini"));

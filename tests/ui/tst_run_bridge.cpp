@@ -111,7 +111,8 @@ private Q_SLOTS:
         QSignalSpy events(&controller, &RunController::eventsArrived);
         controller.start(
             {.recipe = {.model = "/nowhere", .data = {}, .seed = 0, .stages = {{"prune", {}}}},
-             .out = "/nowhere/out"});
+             .out = "/nowhere/out",
+             .library = {}});
         QCOMPARE(controller.state(), JobState::Running);
         QTRY_COMPARE(controller.state(), JobState::Failed);
         const auto last = all_events(events).back();

@@ -1,7 +1,11 @@
 #include <QComboBox>
+#include <QDateTime>
 #include <QDir>
+#include <QElapsedTimer>
+#include <QFileInfo>
 #include <QLabel>
 #include <QListView>
+#include <QListWidget>
 #include <QPlainTextEdit>
 #include <QRegularExpression>
 #include <QSignalSpy>
@@ -39,7 +43,16 @@ private Q_SLOTS:
     void a_run_is_started_from_the_wizard() {
         m_fixture->click("start_sample_btn");
         QTRY_VERIFY(m_fixture->find("wiz_nav_start_btn")->isVisible());
+        auto* steps = m_fixture->find<QListWidget>("wiz_steps_list");
+        steps->setCurrentRow(2);
         m_fixture->find<QSpinBox>("wiz_data_calib_spin")->setValue(6000);
+        // One text to compare on is enough here: it is what takes longest.
+        auto* texts = m_fixture->find<QTableView>("wiz_data_measure_table");
+        while (texts->model()->rowCount() > 1) {
+            texts->selectRow(1);
+            m_fixture->click("wiz_data_measure_remove_btn");
+        }
+        steps->setCurrentRow(3);
         m_fixture->click("wiz_nav_start_btn");
         QTRY_VERIFY(m_fixture->runs().isBusy());
         QTRY_VERIFY(m_fixture->find("run_ctl_stop_btn")->isVisible());
@@ -51,6 +64,39 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(layers->count() > 0 || !m_fixture->runs().isBusy(), kRunTimeout);
         QVERIFY2(layers->count() > 0, qPrintable(m_fixture->find<Banner>("run_banner")->text()));
         m_fixture->shootBoth(QStringLiteral("run-live"));
+    }
+
+    void it_is_stopped_in_its_last_stage() {
+        const auto isDone = [this](const char* stage) {
+            return QDir(m_fixture->runs().folder()).exists(QLatin1String(stage));
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(isDone("03-quantize"), kRunTimeout);
+        QVERIFY(m_fixture->runs().isBusy());
+        QElapsedTimer clock;
+        clock.start();
+        m_fixture->click("run_ctl_stop_btn");
+        QTRY_COMPARE(m_fixture->runs().state(), JobState::Stopped);
+        QVERIFY2(clock.elapsed() < 500, qPrintable(QString::number(clock.elapsed())));
+        QTRY_VERIFY(m_fixture->find("run_ctl_resume_btn")->isEnabled());
+        QVERIFY(!m_fixture->find("run_ctl_stop_btn")->isVisible());
+        m_fixture->shootBoth(QStringLiteral("run-stopped"));
+    }
+
+    void it_is_resumed_and_repeats_no_finished_stage() {
+        const auto written = [this] {
+            const QDir run(m_fixture->runs().folder());
+            return QFileInfo(run.filePath(QStringLiteral("01-calibrate/stage.json")))
+                .lastModified();
+        };
+        const QDateTime before = written();
+        QVERIFY(before.isValid());
+        m_fixture->click("run_ctl_resume_btn");
+        QTRY_COMPARE(m_fixture->runs().state(), JobState::Running);
+        QTRY_VERIFY(m_fixture->find("run_ctl_stop_btn")->isVisible());
+        QVERIFY(!m_fixture->find("run_ctl_resume_btn")->isVisible());
+        auto* progress = m_fixture->find<QLabel>("run_progress_label");
+        QTRY_VERIFY(progress->text().startsWith(QStringLiteral("Evaluate 4/4")));
+        QCOMPARE(written(), before);
     }
 
     void it_finishes_and_shows_what_was_measured() {

@@ -1,6 +1,8 @@
+#include <QApplication>
 #include <QTest>
 
 #include "ui/theme/colors.h"
+#include "ui/theme/theme_controller.h"
 
 using namespace espalier::ui;
 
@@ -70,6 +72,20 @@ private Q_SLOTS:
         QFETCH(double, least);
         const double ratio = contrastRatio(ink, ground);
         QVERIFY2(ratio >= least, qPrintable(QString::number(ratio)));
+    }
+
+    void the_desktop_gets_its_font_and_palette_back() {
+        const QFont font = QApplication::font();
+        const QPalette palette = QApplication::palette();
+        {
+            ThemeController theme;
+            theme.setMode(variantOf(palette) == Variant::Dark ? ThemeMode::Light : ThemeMode::Dark);
+            theme.setTextPercent(200);
+            QCOMPARE(QApplication::font().pointSizeF(), 2 * font.pointSizeF());
+            QVERIFY(variantOf(QApplication::palette()) != variantOf(palette));
+        }
+        QCOMPARE(QApplication::font().pointSizeF(), font.pointSizeF());
+        QCOMPARE(variantOf(QApplication::palette()), variantOf(palette));
     }
 
     void palettes_say_which_theme_they_are() {

@@ -4,7 +4,11 @@
 #include <QAccessible>
 #include <QApplication>
 #include <QDir>
+#include <QKeySequence>
 #include <QLabel>
+#include <QMap>
+#include <QMenuBar>
+#include <QTabBar>
 #include <QTest>
 #include <set>
 
@@ -14,6 +18,7 @@ using namespace espalier::ui;
 
 WindowFixture::WindowFixture() {
     qputenv("ESPALIER_UI_TEST", "1");
+    QApplication::setQuitOnLastWindowClosed(false);  // one test's window closes, the next one's not
     qputenv("ESPALIER_DATA_DIR", QFile::encodeName(dataFolder()));
     qputenv("ESPALIER_CONFIG_DIR", QFile::encodeName(m_folder.path() + QStringLiteral("/config")));
     qputenv("ESPALIER_SAMPLE_DIR", ESPALIER_SAMPLE);
@@ -43,11 +48,18 @@ void WindowFixture::shoot(const QString& name) {
 
 void WindowFixture::shootBoth(const QString& name) {
     const ThemeMode before = m_theme->mode();
-    m_theme->setMode(ThemeMode::Light);
+    setMode(ThemeMode::Light);
     shoot(name + QStringLiteral("-light"));
-    m_theme->setMode(ThemeMode::Dark);
+    setMode(ThemeMode::Dark);
     shoot(name + QStringLiteral("-dark"));
-    m_theme->setMode(before);
+    setMode(before);
+}
+
+void WindowFixture::setMode(ThemeMode mode) {
+    m_theme->setMode(mode);
+    // Qt hands a new palette to the widgets by a posted event.
+    QVERIFY(
+        QTest::qWaitFor([this] { return variantOf(m_window->palette()) == m_theme->variant(); }));
 }
 
 namespace {
@@ -96,6 +108,33 @@ QStringList keyboardComplaints(QWidget& window) {
         }
         if (visited.count(widget) == 0)
             complaints.append(describe(*widget) + " is not reached by Tab");
+    }
+    return complaints;
+}
+
+QStringList mnemonicComplaints(QWidget& window) {
+    QStringList complaints;
+    QMap<QKeySequence, QString> owners;
+    const auto claim = [&](const QString& text) {
+        const QKeySequence keys = QKeySequence::mnemonic(text);
+        if (keys.isEmpty()) return;
+        if (owners.contains(keys)) {
+            complaints.append(
+                QStringLiteral("%1: %2 and %3").arg(keys.toString(), owners[keys], text));
+        }
+        owners[keys] = text;
+    };
+    for (const QMenuBar* bar : window.findChildren<QMenuBar*>()) {
+        for (const QAction* action : bar->actions()) claim(action->text());
+    }
+    for (const QAbstractButton* button : window.findChildren<QAbstractButton*>()) {
+        if (button->isVisible()) claim(button->text());
+    }
+    for (const QLabel* label : window.findChildren<QLabel*>()) {
+        if (label->isVisible() && label->buddy() != nullptr) claim(label->text());
+    }
+    for (const QTabBar* tabs : window.findChildren<QTabBar*>()) {
+        for (int i = 0; tabs->isVisible() && i < tabs->count(); ++i) claim(tabs->tabText(i));
     }
     return complaints;
 }

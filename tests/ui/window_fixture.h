@@ -37,6 +37,8 @@ public:
     void shootBoth(const QString& name);
 
 private:
+    void setMode(espalier::ui::ThemeMode mode);
+
     QTemporaryDir m_folder;
     std::unique_ptr<espalier::ui::ThemeController> m_theme;
     std::unique_ptr<espalier::ui::BackgroundWorker> m_worker;
@@ -48,5 +50,7 @@ private:
 /// Complaints about what can be reached by Tab on the shown page: no object name, one that occurs
 /// twice, no accessible name, or a control that Tab does not reach. Empty = all well.
 QStringList keyboardComplaints(QWidget& window);
+/// Letters that two visible controls of the window, menus included, both answer to with Alt.
+QStringList mnemonicComplaints(QWidget& window);
 /// Labels and buttons whose text does not fit and that have no tooltip.
 QStringList elisionComplaints(QWidget& window);

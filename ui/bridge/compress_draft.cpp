@@ -61,11 +61,15 @@ CompressDraft draftFromRecipe(const Recipe& recipe) {
     return draft;
 }
 
+QString modelName(const QString& path) {
+    const QFileInfo model(path);
+    const QString name =
+        model.suffix() == QLatin1String("gguf") ? model.completeBaseName() : model.fileName();
+    return name == QLatin1String("model") ? QFileInfo(model.path()).fileName() : name;
+}
+
 QString suggestedName(const CompressDraft& draft) {
-    const QFileInfo model(draft.model);
-    QString base = model.isDir() ? model.fileName() : model.completeBaseName();
-    // "…/Qwen3/model" is called after the folder that holds it.
-    if (base == QLatin1String("model")) base = QFileInfo(model.path()).fileName();
+    QString base = modelName(draft.model);
     if (draft.keepExperts > 0) base += QStringLiteral("-keep%1").arg(draft.keepExperts);
     if (!draft.fileType.isEmpty()) base += QLatin1Char('-') + draft.fileType;
     return base;

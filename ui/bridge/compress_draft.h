@@ -30,6 +30,9 @@ struct CompressDraft {
 Recipe makeRecipe(const CompressDraft& draft);
 CompressDraft draftFromRecipe(const Recipe& recipe);
 
+/// The last part of its path; "…/Qwen3/model" is called after the folder that holds it.
+QString modelName(const QString& path);
+
 /// "<model>-keep16-q4_k_m".
 QString suggestedName(const CompressDraft& draft);
 

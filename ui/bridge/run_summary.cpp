@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/json.h"
+#include "pipeline/run_folder.h"
 #include "prune/expert_plan.h"
 
 namespace espalier::ui {
@@ -39,7 +40,8 @@ RunSummary summaryOf(const RunRecord& record, const QString& liveFolder) {
         .ended = fromUnix(record.ended_unix),
     };
     summary.folderExists = QFileInfo(summary.path).isDir();
-    if (summary.state == QLatin1String("running") && summary.path != liveFolder) {
+    if (summary.state == QLatin1String("running") && summary.path != liveFolder &&
+        !RunFolder::is_in_use(record.path)) {
         summary.state = QStringLiteral("interrupted");
     }
     readResult(summary, record.report);

@@ -10,6 +10,7 @@
 #include <QLabel>
 #include <QLegend>
 #include <QMenu>
+#include <QMessageBox>
 #include <QSaveFile>
 #include <QStackedWidget>
 #include <QTableView>
@@ -25,11 +26,6 @@ namespace espalier::ui {
 namespace {
 
 constexpr int minChartHeight = 120;
-
-QFileDialog::Options dialogOptions() {
-    return qEnvironmentVariableIsSet("ESPALIER_UI_TEST") ? QFileDialog::DontUseNativeDialog
-                                                         : QFileDialog::Options();
-}
 
 void themeAxis(QValueAxis& axis, const Colors& c, const QFont& font) {
     axis.setLabelsColor(c.text2);
@@ -72,6 +68,8 @@ void ChartPanel::buildLayout(const QString& name, const QString& title) {
     m_empty->setAlignment(Qt::AlignCenter);
     m_empty->setWordWrap(true);
     m_empty->setMargin(space::groups);
+    m_empty->setAutoFillBackground(true);
+    m_empty->setBackgroundRole(QPalette::Base);
     m_tableView = new QTableView;
     m_tableView->setObjectName(name + QStringLiteral("_table"));
     m_tableView->setAccessibleName(tr("%1, as a table").arg(title));
@@ -178,28 +176,44 @@ void ChartPanel::changeEvent(QEvent* event) {
 }
 
 void ChartPanel::exportTable() {
-    const QString path =
-        QFileDialog::getSaveFileName(this, tr("Export figures"), QStringLiteral("chart.csv"),
-                                     tr("Figures (*.csv)"), nullptr, dialogOptions());
-    if (path.isEmpty()) return;
-    QSaveFile file(path);
-    if (file.open(QIODevice::WriteOnly)) {
-        file.write(toCsv(m_tableModel->table()));
-        file.commit();
-    }
+    askWhere(tr("Export figures"), QStringLiteral("chart.csv"), tr("Figures (*.csv)"),
+             [this](QIODevice& file) {
+                 const QByteArray text = toCsv(m_tableModel->table());
+                 return file.write(text) == text.size();
+             });
 }
 
 void ChartPanel::exportImage() {
-    const QString path =
-        QFileDialog::getSaveFileName(this, tr("Export picture"), QStringLiteral("chart.png"),
-                                     tr("Pictures (*.png)"), nullptr, dialogOptions());
-    if (path.isEmpty()) return;
-    constexpr int scale = 2;
-    QPixmap picture(m_view->size() * scale);
-    picture.setDevicePixelRatio(scale);
-    m_view->QWidget::render(&picture);
-    QSaveFile file(path);
-    if (file.open(QIODevice::WriteOnly) && picture.save(&file, "PNG")) file.commit();
+    askWhere(tr("Export picture"), QStringLiteral("chart.png"), tr("Pictures (*.png)"),
+             [this](QIODevice& file) {
+                 constexpr int scale = 2;
+                 QPixmap picture(m_view->size() * scale);
+                 picture.setDevicePixelRatio(scale);
+                 m_view->QWidget::render(&picture);
+                 return picture.save(&file, "PNG");
+             });
+}
+
+void ChartPanel::askWhere(const QString& title, const QString& name, const QString& filter,
+                          const std::function<bool(QIODevice&)>& write) {
+    auto* dialog = new QFileDialog(this, title, {}, filter);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setObjectName(QStringLiteral("dlgFile"));
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->selectFile(name);
+    if (qEnvironmentVariableIsSet("ESPALIER_UI_TEST"))
+        dialog->setOption(QFileDialog::DontUseNativeDialog);
+    connect(dialog, &QFileDialog::fileSelected, this, [this, title, write](const QString& path) {
+        QSaveFile file(path);
+        if (file.open(QIODevice::WriteOnly) && write(file) && file.commit()) return;
+        auto* told = new QMessageBox(
+            QMessageBox::Warning, title,
+            tr("%1 was not written: %2. Choose another place.").arg(path, file.errorString()),
+            QMessageBox::Close, this);
+        told->setAttribute(Qt::WA_DeleteOnClose);
+        told->open();
+    });
+    dialog->open();
 }
 
 }  // namespace espalier::ui

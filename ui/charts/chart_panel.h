@@ -1,11 +1,13 @@
 #pragma once
 
 #include <QWidget>
+#include <functional>
 
 #include "ui/charts/chart_table_model.h"
 
 class QChart;
 class QChartView;
+class QIODevice;
 class QLabel;
 class QStackedWidget;
 class QTableView;
@@ -46,6 +48,8 @@ private:
     void showCurrentView();
     void exportTable();
     void exportImage();
+    void askWhere(const QString& title, const QString& name, const QString& filter,
+                  const std::function<bool(QIODevice&)>& write);
 
     QChart* m_chart;
     QChartView* m_view;

@@ -52,9 +52,8 @@ LoadChart::LoadChart(const QString& name, QWidget* parent)
     m_series->attachAxis(&yAxis());
     xAxis().setTitleText(tr("expert"));
     xAxis().setGridLineVisible(false);
-    yAxis().setTitleText(tr("share of choices, %"));
+    yAxis().setTitleText(tr("share, %"));
     yAxis().setLabelFormat(QStringLiteral("%.3g"));
-    yAxis().setTickCount(4);
     setEmptyText(tr("The first layer appears when calibration has read its tokens through it."));
     paintSeries();
 }
@@ -80,7 +79,9 @@ void LoadChart::setLoad(const std::vector<double>& load, const std::vector<std::
         count == 0 ? 0 : 100 * finiteOrZero(*std::max_element(load.begin(), load.end()));
     showWholeNumbers(xAxis(), -0.5, static_cast<double>(std::max<std::size_t>(count, 1)) - 0.5, 0,
                      count);
-    yAxis().setRange(0, highest > 0 ? highest * 1.08 : 1);
+    yAxis().setRange(0, highest > 0 ? highest : 1);
+    yAxis().setTickCount(4);
+    yAxis().applyNiceNumbers();
     chart().legend()->setVisible(!kept.empty());
     if (count > 0) {
         const auto busiest = std::max_element(load.begin(), load.end()) - load.begin();
@@ -117,7 +118,6 @@ SaliencyChart::SaliencyChart(const QString& name, QWidget* parent)
     xAxis().setTitleText(tr("rank"));
     yAxis().setTitleText(tr("saliency"));
     yAxis().setLabelFormat(QStringLiteral("%.3g"));
-    yAxis().setTickCount(4);
     setEmptyText(tr("The curve appears with the first measured layer."));
     paintSeries();
 }
@@ -134,16 +134,18 @@ void SaliencyChart::setSaliency(const std::vector<double>& saliency, std::int64_
         table.rows.push_back(
             {static_cast<double>(i + 1), sorted[i], numKept == 0 || i < cutRank ? 1.0 : 0.0});
     }
-    const double highest = sorted.empty() || sorted.front() <= 0 ? 1 : sorted.front() * 1.08;
+    const double highest = sorted.empty() || sorted.front() <= 0 ? 1 : sorted.front();
     m_curve->setPointsVisible(points.size() <= mostMarkedPoints);
     m_curve->replace(decimate(points));
     const double cut = static_cast<double>(numKept) + 0.5;
-    m_cut->replace(numKept > 0 ? QList<QPointF>{{cut, 0}, {cut, highest}} : QList<QPointF>{});
     m_cut->setName(tr("cut: the first %1 stay").arg(numKept));
     showWholeNumbers(xAxis(), 0.5,
                      static_cast<double>(std::max<std::size_t>(sorted.size(), 1)) + 0.5, 1,
                      sorted.size());
     yAxis().setRange(0, highest);
+    yAxis().setTickCount(4);
+    yAxis().applyNiceNumbers();
+    m_cut->replace(numKept > 0 ? QList<QPointF>{{cut, 0}, {cut, yAxis().max()}} : QList<QPointF>{});
     chart().legend()->setVisible(numKept > 0);
     if (!sorted.empty()) {
         const double total = std::accumulate(sorted.begin(), sorted.end(), 0.0);

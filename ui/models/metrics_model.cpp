@@ -171,7 +171,7 @@ QVariant MetricsModel::headerData(int section, Qt::Orientation orientation, int 
     if (role != Qt::DisplayRole) return {};
     switch (section) {
         case Measure:
-            return tr("Measured");
+            return tr("Measure");
         case Original:
             return tr("Original");
         case Compressed:

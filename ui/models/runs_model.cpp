@@ -1,10 +1,10 @@
 #include "ui/models/runs_model.h"
 
-#include <QFileInfo>
 #include <QLocale>
 #include <algorithm>
 #include <utility>
 
+#include "ui/bridge/compress_draft.h"
 #include "ui/models/format.h"
 #include "ui/models/roles.h"
 
@@ -92,7 +92,7 @@ QString RunsModel::text(const RunSummary& run, int column) const {
         case Name:
             return run.name;
         case Model:
-            return QFileInfo(run.model).fileName();
+            return modelName(run.model);
         case State:
             return format::runState(run.state);
         case Result:

@@ -44,28 +44,35 @@ void PlayChatList::refresh() {
         this, "chats", [](TaskContext& context) { return context.library().chats(); },
         [this](std::vector<ChatRecord> chats) {
             m_chats->setChats(std::move(chats));
-            setCurrent(m_current);
+            showCurrent();
         },
-        [this](const Failure& failure) {
-            Q_EMIT failed(failure.code, failure.message, failure.hint);
-        });
+        [this](const Failure& failure) { Q_EMIT failed(failure); });
 }
 
-void PlayChatList::save(const ChatRecord& chat, quint64 session) {
+void PlayChatList::begin(std::int64_t id) {
+    m_current = id;
+    m_storedAs = std::make_shared<std::int64_t>(id);
+    showCurrent();
+}
+
+void PlayChatList::save(const ChatRecord& chat) {
     m_services.worker.ask(
-        this, {}, [chat](TaskContext& context) { return context.library().put_chat(chat); },
-        [this, session](std::int64_t id) {
-            Q_EMIT saved(id, session);
+        this, {},
+        [chat, storedAs = m_storedAs](TaskContext& context) {
+            ChatRecord record = chat;
+            record.id = *storedAs;
+            *storedAs = context.library().put_chat(record);
+            return *storedAs;
+        },
+        [this, storedAs = m_storedAs](std::int64_t id) {
+            if (storedAs == m_storedAs) m_current = id;
             refresh();
         },
-        [this](const Failure& failure) {
-            Q_EMIT failed(failure.code, failure.message, failure.hint);
-        });
+        [this](const Failure& failure) { Q_EMIT failed(failure); });
 }
 
-void PlayChatList::setCurrent(std::int64_t id) {
-    m_current = id;
-    const int row = m_chats->rowOf(id);
+void PlayChatList::showCurrent() {
+    const int row = m_chats->rowOf(m_current);
     if (row >= 0) {
         m_view->setCurrentIndex(m_chats->index(row));
     } else {
@@ -79,14 +86,13 @@ void PlayChatList::openCurrent() {
     const QModelIndex index = m_view->currentIndex();
     if (!index.isValid()) return;
     const ChatRecord chat = m_chats->chat(index.row());
-    setCurrent(chat.id);
     Q_EMIT chatOpened(chat);
 }
 
 void PlayChatList::removeCurrent() {
     const std::int64_t id = m_current;
     m_services.worker.run([id](TaskContext& context) { context.library().remove_chat(id); });
-    Q_EMIT chatRemoved(id);
+    Q_EMIT currentRemoved();
     refresh();
 }
 

@@ -20,7 +20,7 @@ PlayCompletion::PlayCompletion(QWidget* parent)
         tr("Write the beginning of a text: the model continues it as it stands."));
     m_text->setTabChangesFocus(true);
     m_continue =
-        (new PushButton(QStringLiteral("play_completion_btn"), tr("&Continue")))->asPrimary();
+        (new PushButton(QStringLiteral("play_completion_btn"), tr("Contin&ue")))->asPrimary();
     m_stop = (new PushButton(QStringLiteral("play_completion_stop_btn"), tr("Stop")))
                  ->withIcon(QStringLiteral("stop"));
     m_stop->setAccessibleName(tr("Stop the completion"));
@@ -52,8 +52,12 @@ void PlayCompletion::setFigures(const QString& figures) { m_figures->setText(fig
 
 void PlayCompletion::setBusy(bool isBusy) {
     m_text->setReadOnly(isBusy);
-    m_continue->setVisible(!isBusy);
-    m_stop->setVisible(isBusy);
+    PushButton* shown = isBusy ? m_stop : m_continue;
+    PushButton* hidden = isBusy ? m_continue : m_stop;
+    const bool hadFocus = hidden->hasFocus();
+    shown->show();
+    if (hadFocus) shown->setFocus(Qt::OtherFocusReason);  // else it would go to the next pane
+    hidden->hide();
 }
 
 void PlayCompletion::setCanContinue(bool can) { m_continue->setEnabled(can); }

@@ -1,31 +1,24 @@
 #include "ui/pages/play_page.h"
 
-#include <QComboBox>
 #include <QDateTime>
 #include <QFileInfo>
 #include <QHBoxLayout>
-#include <QSignalBlocker>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QTabWidget>
 #include <QVBoxLayout>
-#include <utility>
 
 #include "base/json.h"
-#include "ui/bridge/background_worker.h"
 #include "ui/bridge/playground_worker.h"
 #include "ui/bridge/run_controller.h"
-#include "ui/bridge/run_summary.h"
-#include "ui/bridge/sample.h"
 #include "ui/models/format.h"
 #include "ui/pages/play_chat_list.h"
 #include "ui/pages/play_completion.h"
+#include "ui/pages/play_model_picker.h"
 #include "ui/pages/play_settings_panel.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/conversation_view.h"
-#include "ui/widgets/file_dialogs.h"
-#include "ui/widgets/icon_button.h"
 #include "ui/widgets/message_input.h"
 #include "ui/widgets/message_widget.h"
 #include "ui/widgets/push_button.h"
@@ -78,63 +71,44 @@ PlayPage::PlayPage(const Services& services, QWidget* parent) : Page(parent), m_
 }
 
 void PlayPage::buildLayout() {
+    m_models = new PlayModelPicker(m_services);
+    m_banner = new Banner(QStringLiteral("play_banner"));
     m_chats = new PlayChatList(m_services);
     m_chats->setMinimumWidth(sideWidth);
     m_settings = new PlaySettingsPanel;
-    m_settings->setMinimumWidth(sideWidth);
     m_completion = new PlayCompletion;
     m_tabs = new QTabWidget;
     m_tabs->setObjectName(QStringLiteral("play_mode_tabs"));
     m_tabs->setAccessibleName(tr("Mode"));
     m_tabs->tabBar()->setObjectName(QStringLiteral("play_mode_tabs_bar"));
     m_tabs->tabBar()->setAccessibleName(tr("Mode"));
-    m_tabs->addTab(makeChat(), tr("C&hat"));
+    m_tabs->addTab(makeChat(), tr("&Chat"));
     m_tabs->addTab(m_completion, tr("Comp&letion"));
     auto* middle = new QWidget;
     auto* column = new QVBoxLayout(middle);
     column->setContentsMargins({});
     column->setSpacing(space::controls);
-    column->addWidget(makeTop());
+    column->addWidget(m_models);
     column->addWidget(m_banner);
     column->addWidget(m_tabs, 1);
-    auto* split = new QSplitter(Qt::Horizontal);
-    for (QWidget* pane : std::initializer_list<QWidget*>{m_chats, middle, m_settings})
-        split->addWidget(pane);
-    split->setStretchFactor(1, 1);
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(space::groups);
+    m_side = new QSplitter(Qt::Vertical);
+    m_side->addWidget(m_chats);
+    m_split = new QSplitter(Qt::Horizontal);
+    for (QWidget* pane : std::initializer_list<QWidget*>{m_side, middle, m_settings})
+        m_split->addWidget(pane);
+    m_split->setStretchFactor(1, 1);
+    for (QSplitter* splitter : {m_side, m_split}) {
+        splitter->setChildrenCollapsible(false);
+        splitter->setHandleWidth(space::groups);
+    }
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(space::groups, space::pageMargin, space::groups, space::pageMargin);
-    layout->addWidget(split);
+    layout->addWidget(m_split);
 }
 
-QWidget* PlayPage::makeTop() {
-    m_models = new QComboBox;
-    m_models->setObjectName(QStringLiteral("play_left_model_combo"));
-    m_models->setAccessibleName(tr("Model to talk to"));
-    m_models->setPlaceholderText(tr("Choose a model"));
-    m_models->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_models->setMinimumContentsLength(24);
-    auto* folder = new IconButton(QStringLiteral("play_left_folder_btn"), QStringLiteral("folder"),
-                                  tr("Browse model folders"));
-    auto* file = new PushButton(QStringLiteral("play_left_file_btn"), tr("GG&UF…"));
-    file->setAccessibleName(tr("Browse GGUF files"));
-    m_status = new TextLabel(TextKind::Secondary);
-    m_status->setObjectName(QStringLiteral("play_left_status_label"));
-    m_status->setWordWrap(false);
-    m_banner = new Banner(QStringLiteral("play_banner"));
-    connect(m_models, &QComboBox::activated, this,
-            [this] { openModel(m_models->currentData().toString()); });
-    connect(folder, &QToolButton::clicked, this, [this] { browse(true); });
-    connect(file, &QPushButton::clicked, this, [this] { browse(false); });
-    auto* top = new QWidget;
-    auto* layout = new QHBoxLayout(top);
-    layout->setContentsMargins({});
-    layout->addWidget(m_models, 1);
-    layout->addWidget(folder);
-    layout->addWidget(file);
-    layout->addWidget(m_status);
-    return top;
+void PlayPage::arrange(bool isNarrow) {
+    QSplitter* place = isNarrow ? m_side : m_split;
+    if (m_settings->parentWidget() != place) place->addWidget(m_settings);
 }
 
 QWidget* PlayPage::makeChat() {
@@ -188,14 +162,14 @@ void PlayPage::connectWorker() {
         m_isLoading = true;
         m_banner->dismiss();
         m_templateBanner->dismiss();
-        m_status->setText(tr("Opening %1…").arg(QFileInfo(path).fileName()));
+        m_models->setStatus(tr("Opening %1…").arg(QFileInfo(path).fileName()));
         updateControls();
     });
     connect(worker, &PlaygroundWorker::loaded, this, &PlayPage::showLoaded);
     connect(worker, &PlaygroundWorker::loadFailed, this, [this](const Failure& failure) {
         m_isLoading = false;
-        m_status->clear();
-        m_banner->showError(failure.code, failure.message, failure.hint);
+        m_models->setStatus({});
+        showFailure(failure);
         updateControls();
     });
     connect(worker, &PlaygroundWorker::textArrived, this, &PlayPage::takeText);
@@ -205,74 +179,28 @@ void PlayPage::connectWorker() {
     connect(m_completion, &PlayCompletion::stopRequested, this, &PlayPage::cancelCurrent);
     connect(m_chats, &PlayChatList::newRequested, this, &PlayPage::newChat);
     connect(m_chats, &PlayChatList::chatOpened, this, &PlayPage::openChat);
-    connect(m_chats, &PlayChatList::chatRemoved, this, [this](qint64 id) {
-        if (id == m_chatId) newChat();
-    });
-    connect(m_chats, &PlayChatList::saved, this, &PlayPage::takeSaved);
-    connect(m_chats, &PlayChatList::failed, m_banner, &Banner::showError);
+    connect(m_chats, &PlayChatList::currentRemoved, this, &PlayPage::newChat);
+    connect(m_models, &PlayModelPicker::chosen, this, &PlayPage::openModel);
+    connect(m_models, &PlayModelPicker::refreshed, this, &Page::pageReady);
+    connect(m_chats, &PlayChatList::failed, this, &PlayPage::showFailure);
+    connect(m_models, &PlayModelPicker::failed, this, &PlayPage::showFailure);
     connect(&m_services.runs, &RunController::stateChanged, this, &PlayPage::refresh);
 }
 
 void PlayPage::refresh() {
     m_chats->refresh();
-    using Found = std::pair<std::vector<ModelRecord>, std::vector<RunSummary>>;
-    m_services.worker.ask(
-        this, "models",
-        [](TaskContext& context) {
-            return Found(context.library().models(), readRuns(context.library(), {}));
-        },
-        [this](const Found& found) { fillModels(found.first, found.second); },
-        [this](const Failure& failure) {
-            m_banner->showError(failure.code, failure.message, failure.hint);
-        });
-}
-
-void PlayPage::fillModels(const std::vector<ModelRecord>& models,
-                          const std::vector<RunSummary>& runs) {
-    const QSignalBlocker blocker(m_models);
-    m_models->clear();
-    if (const auto sample = sampleFolder())
-        addModel(tr("The bundled sample"), *sample + QStringLiteral("/model"));
-    for (const RunSummary& run : runs) {
-        if (!run.resultPath.isEmpty() && QFileInfo::exists(run.resultPath)) {
-            addModel(tr("%1 (result of a run)").arg(run.name), run.resultPath);
-        }
-    }
-    for (const ModelRecord& model : models) {
-        addModel(QString::fromStdString(model.name), QString::fromStdString(model.path));
-    }
-    if (!m_modelPath.isEmpty()) addModel(m_modelPath, m_modelPath);
-    m_models->setCurrentIndex(m_models->findData(m_modelPath));
-    Q_EMIT pageReady();
-}
-
-void PlayPage::addModel(const QString& label, const QString& path) {
-    if (m_models->findData(path) >= 0) return;
-    m_models->addItem(label, path);
-    m_models->setItemData(m_models->count() - 1, path, Qt::ToolTipRole);
-}
-
-void PlayPage::browse(bool folder) {
-    if (folder) {
-        askForFolder(*this, tr("Choose a model folder"),
-                     [this](const QString& path) { openModel(path); });
-    } else {
-        askForFiles(*this, tr("Choose a GGUF file"), tr("Models (*.gguf)"),
-                    [this](const QStringList& paths) { openModel(paths.value(0)); });
-    }
+    m_models->refresh();
 }
 
 void PlayPage::openModel(const QString& path) {
     if (path.isEmpty()) return;
-    m_modelPath = path;
-    addModel(path, path);
-    m_models->setCurrentIndex(m_models->findData(path));
+    m_models->setPath(path);
     m_services.playground.load(path);
 }
 
 void PlayPage::showLoaded(const ModelInfo& model) {
     m_isLoading = false;
-    m_status->setText(
+    m_models->setStatus(
         tr("%1, context %2")
             .arg(format::fileSize(model.bytes), format::integer(model.contextLength)));
     m_settings->setContextLength(model.contextLength);
@@ -342,9 +270,21 @@ void PlayPage::takeAnswer(const AnswerStats& stats) {
 }
 
 void PlayPage::takeFailure(const Failure& failure) {
-    if (m_answersChat) m_conversation->removeLast();
-    m_banner->showError(failure.code, failure.message, failure.hint);
+    if (m_answersChat) takeBackQuestion();
+    showFailure(failure);
     updateControls();
+}
+
+/// What could not be answered goes back to where it was written.
+void PlayPage::takeBackQuestion() {
+    m_conversation->removeLast();
+    m_conversation->removeLast();
+    m_input->setPlainText(m_messages.takeLast().content);
+    if (m_messages.isEmpty()) m_chatStack->setCurrentIndex(0);
+}
+
+void PlayPage::showFailure(const Failure& failure) {
+    m_banner->showError(failure.code, failure.message, failure.hint);
 }
 
 bool PlayPage::cancelCurrent() {
@@ -363,11 +303,10 @@ void PlayPage::activatePrimary() {
 
 void PlayPage::newChat() {
     if (m_services.playground.isGenerating()) return;
-    beginSession(0);
     m_messages.clear();
     m_conversation->clear();
     m_chatStack->setCurrentIndex(0);
-    m_chats->setCurrent(0);
+    m_chats->begin(0);
     m_tabs->setCurrentIndex(0);
     m_input->setFocus(Qt::OtherFocusReason);
 }
@@ -377,11 +316,10 @@ void PlayPage::openChat(const ChatRecord& chat) {
     try {
         m_messages = messagesFrom(chat.messages);
     } catch (...) {
-        const Failure failure = failureOf(std::current_exception());
-        m_banner->showError(failure.code, failure.message, failure.hint);
+        showFailure(failureOf(std::current_exception()));
         return;
     }
-    beginSession(chat.id);
+    m_chats->begin(chat.id);
     m_conversation->clear();
     for (const ChatMessage& message : m_messages) {
         const bool isModel = message.role == QLatin1String("assistant");
@@ -391,50 +329,30 @@ void PlayPage::openChat(const ChatRecord& chat) {
     m_chatStack->setCurrentWidget(m_conversation);
     m_tabs->setCurrentIndex(0);
     const QString model = QString::fromStdString(chat.model);
-    if (m_modelPath.isEmpty() && QFileInfo::exists(model)) openModel(model);
-}
-
-void PlayPage::beginSession(std::int64_t id) {
-    m_chatId = id;
-    ++m_session;
-    m_isSavingNew = false;
-    m_savesAgain = false;
-}
-
-void PlayPage::takeSaved(std::int64_t id, quint64 session) {
-    if (session != m_session) return;
-    m_chatId = id;
-    m_isSavingNew = false;
-    m_chats->setCurrent(id);
-    if (std::exchange(m_savesAgain, false)) saveChat();
+    if (m_models->path().isEmpty() && QFileInfo::exists(model)) openModel(model);
 }
 
 void PlayPage::saveChat() {
-    if (m_isSavingNew) {
-        m_savesAgain = true;
-        return;
-    }
-    m_isSavingNew = m_chatId == 0;
     QString title = m_messages.first().content.simplified();
     if (title.size() > titleLength) title = title.left(titleLength) + QStringLiteral("…");
-    m_chats->save({.id = m_chatId,
-                   .title = title.toStdString(),
-                   .model = m_modelPath.toStdString(),
+    m_chats->save({.title = title.toStdString(),
+                   .model = m_models->path().toStdString(),
                    .messages = toJson(m_messages).dump(),
-                   .changed_unix = QDateTime::currentSecsSinceEpoch()},
-                  m_session);
+                   .changed_unix = QDateTime::currentSecsSinceEpoch()});
 }
 
 void PlayPage::updateControls() {
     const PlaygroundWorker& worker = m_services.playground;
     const bool isBusy = worker.isGenerating();
     const bool isReady = worker.isLoaded() && !isBusy && !m_isLoading;
+    if (m_send->hasFocus() || m_stop->hasFocus()) m_input->setFocus(Qt::OtherFocusReason);
     m_send->setVisible(!(isBusy && m_answersChat));
     m_stop->setVisible(isBusy && m_answersChat);
     m_send->setEnabled(isReady && worker.model().hasChatTemplate);
     m_completion->setBusy(isBusy && !m_answersChat);
     m_completion->setCanContinue(isReady);
     m_models->setEnabled(!isBusy);
+    m_chats->setEnabled(!isBusy);
 }
 
 }  // namespace espalier::ui

@@ -1,6 +1,7 @@
 #include "ui/pages/play_settings_panel.h"
 
 #include <QDoubleSpinBox>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPlainTextEdit>
@@ -45,7 +46,7 @@ QSpinBox* makeWhole(const QString& name, int least, int most, int value) {
 }  // namespace
 
 PlaySettingsPanel::PlaySettingsPanel(QWidget* parent)
-    : QScrollArea(parent),
+    : VerticalScroll(new QWidget, parent),
       m_instruction(new QPlainTextEdit),
       m_temperature(
           makeDouble(QStringLiteral("play_temperature_dspin"), 0, 2, 0.1, defaultTemperature)),
@@ -59,10 +60,6 @@ PlaySettingsPanel::PlaySettingsPanel(QWidget* parent)
 }
 
 void PlaySettingsPanel::buildLayout() {
-    setWidgetResizable(true);
-    setFrameShape(QFrame::NoFrame);
-    setFocusPolicy(Qt::NoFocus);
-    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_topK->setSpecialValueText(tr("off"));
     m_seed->setSpecialValueText(tr("random"));
     m_minP->setSpecialValueText(tr("off"));
@@ -70,9 +67,8 @@ void PlaySettingsPanel::buildLayout() {
     m_instruction->setObjectName(QStringLiteral("play_sys_text"));
     m_instruction->setTabChangesFocus(true);
     m_instruction->setPlaceholderText(tr("None"));
-    m_instruction->setFixedHeight(fontMetrics().lineSpacing() * instructionLines);
-    auto* panel = new QWidget;
-    auto* layout = new QVBoxLayout(panel);
+    fitInstruction();
+    auto* layout = new QVBoxLayout(widget());
     layout->setContentsMargins(space::focusRing, space::focusRing, space::controls,
                                space::focusRing);
     layout->setSpacing(space::inGroup);
@@ -84,13 +80,13 @@ void PlaySettingsPanel::buildLayout() {
         tr("Only the likeliest tokens that together hold this share."));
     add(*layout, tr("&Min-p"), m_minP,
         tr("Only tokens at least this likely, compared with the likeliest."));
-    add(*layout, tr("Re&petition penalty"), m_repetition,
+    add(*layout, tr("R&epetition penalty"), m_repetition,
         tr("Above 1, tokens of the last 64 become less likely."));
     add(*layout, tr("See&d"), m_seed, tr("The same seed gives the same answer."));
     add(*layout, tr("M&ost tokens"), m_maxTokens, tr("Where an answer is cut off at the latest."));
     auto* greedy = new PushButton(QStringLiteral("play_greedy_btn"), tr("&Greedy"));
     greedy->setToolTip(tr("Sets the temperature to 0: always the likeliest token."));
-    auto* defaults = new PushButton(QStringLiteral("play_defaults_btn"), tr("De&faults"));
+    auto* defaults = new PushButton(QStringLiteral("play_defaults_btn"), tr("Def&aults"));
     connect(greedy, &QPushButton::clicked, this, &PlaySettingsPanel::setGreedy);
     connect(defaults, &QPushButton::clicked, this, &PlaySettingsPanel::reset);
     auto* buttons = new QHBoxLayout;
@@ -99,7 +95,15 @@ void PlaySettingsPanel::buildLayout() {
     layout->addSpacing(space::controls);
     layout->addLayout(buttons);
     layout->addStretch(1);
-    setWidget(panel);
+}
+
+void PlaySettingsPanel::fitInstruction() {
+    m_instruction->setFixedHeight(fontMetrics().lineSpacing() * instructionLines);
+}
+
+void PlaySettingsPanel::changeEvent(QEvent* event) {
+    VerticalScroll::changeEvent(event);
+    if (event->type() == QEvent::FontChange) fitInstruction();
 }
 
 void PlaySettingsPanel::add(QVBoxLayout& layout, const QString& label, QWidget* control,

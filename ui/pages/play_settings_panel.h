@@ -1,8 +1,7 @@
 #pragma once
 
-#include <QScrollArea>
-
 #include "infer/generator.h"
+#include "ui/widgets/vertical_scroll.h"
 
 class QDoubleSpinBox;
 class QPlainTextEdit;
@@ -12,7 +11,7 @@ class QVBoxLayout;
 namespace espalier::ui {
 
 /// How the next token is chosen, and the instruction of the chat.
-class PlaySettingsPanel : public QScrollArea {
+class PlaySettingsPanel : public VerticalScroll {
     Q_OBJECT
 
 public:
@@ -23,8 +22,12 @@ public:
     void setInstruction(const QString& text);
     void setContextLength(std::int64_t tokens);
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     void buildLayout();
+    void fitInstruction();
     void add(QVBoxLayout& layout, const QString& label, QWidget* control, const QString& tip);
     void setGreedy();
     void reset();

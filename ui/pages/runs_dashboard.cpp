@@ -23,6 +23,7 @@
 #include "ui/widgets/push_button.h"
 #include "ui/widgets/table_setup.h"
 #include "ui/widgets/text_label.h"
+#include "ui/widgets/vertical_scroll.h"
 
 namespace espalier::ui {
 namespace {
@@ -50,6 +51,9 @@ std::map<std::string, double> numbersOf(const Json& metrics) {
 RunDashboard::RunDashboard(const Services& services, QWidget* parent)
     : QWidget(parent), m_services(services), m_metrics(new MetricsModel(this)) {
     buildLayout();
+    connect(&m_services.runs, &RunController::runStarted, this, [this](const QString& folder) {
+        if (folder == m_folder) showRun(folder);  // resumed from here
+    });
     connect(&m_services.runs, &RunController::eventsArrived, this, &RunDashboard::take);
     connect(&m_services.runs, &RunController::stateChanged, this, [this](JobState state) {
         if (isLive() && state == JobState::Stopping) setState(QStringLiteral("stopping"));
@@ -64,34 +68,36 @@ void RunDashboard::buildLayout() {
     m_banner = new Banner(QStringLiteral("run_banner"));
     m_charts = new RunLayerCharts;
     m_log = new RunLogPanel;
-    auto* upper = new QSplitter(Qt::Horizontal);
-    upper->addWidget(m_charts);
-    upper->addWidget(makeSide());
-    upper->setStretchFactor(0, 3);
-    upper->setStretchFactor(1, 2);
-    upper->setChildrenCollapsible(false);
+    m_upper = new QSplitter(Qt::Horizontal);
+    m_upper->addWidget(m_charts);
+    m_upper->addWidget(makeSide());
+    m_upper->setStretchFactor(0, 3);
+    m_upper->setStretchFactor(1, 2);
+    m_upper->setChildrenCollapsible(false);
     auto* split = new QSplitter(Qt::Vertical);
-    split->addWidget(upper);
+    split->addWidget(m_upper);
     split->addWidget(m_log);
     split->setStretchFactor(0, 4);
     split->setStretchFactor(1, 1);
     split->setChildrenCollapsible(false);
-    for (QSplitter* splitter : {upper, split}) splitter->setHandleWidth(space::groups);
+    for (QSplitter* splitter : {m_upper, split}) splitter->setHandleWidth(space::groups);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins({});
     layout->setSpacing(space::controls);
     layout->addWidget(makeHeader());
     layout->addWidget(m_banner);
     layout->addWidget(makeProgress());
-    layout->addWidget(split, 1);
+    layout->addWidget(new VerticalScroll(split), 1);
+}
+
+void RunDashboard::arrange(bool isNarrow) {
+    m_upper->setOrientation(isNarrow ? Qt::Vertical : Qt::Horizontal);
 }
 
 QWidget* RunDashboard::makeHeader() {
     auto* back =
         new IconButton(QStringLiteral("run_nav_list_btn"), QStringLiteral("back"), tr("All runs"));
-    m_title = new TextLabel(TextKind::Title);
-    m_title->setWordWrap(false);
-    m_title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_title = (new TextLabel(TextKind::Title))->asElided();
     m_state = new TextLabel(TextKind::Secondary);
     m_state->setWordWrap(false);
     m_state->setObjectName(QStringLiteral("run_state_label"));
@@ -130,12 +136,11 @@ QWidget* RunDashboard::makeProgress() {
     m_bar->setRange(0, barSteps);
     m_bar->setTextVisible(false);
     m_bar->setFixedHeight(10);
-    m_progress = new TextLabel(TextKind::Secondary);
-    m_progress->setWordWrap(false);
+    m_progress = (new TextLabel(TextKind::Secondary))->asElided();
     m_progress->setObjectName(QStringLiteral("run_progress_label"));
     auto* lower = new QHBoxLayout;
     lower->addWidget(m_bar, 1);
-    lower->addWidget(m_progress);
+    lower->addWidget(m_progress, 2);
     auto* progress = new QWidget;
     auto* layout = new QVBoxLayout(progress);
     layout->setContentsMargins({});
@@ -170,7 +175,10 @@ QWidget* RunDashboard::makeSide() {
 }
 
 void RunDashboard::open(const QString& folder) {
-    if (folder == m_folder && isLive()) return;
+    if (folder != m_folder || !isLive()) showRun(folder);  // a live run is being shown already
+}
+
+void RunDashboard::showRun(const QString& folder) {
     m_folder = folder;
     m_summary = {};
     m_stages.clear();
@@ -197,20 +205,17 @@ void RunDashboard::load() {
             return readRunDetails(context.library(), path, live);
         },
         [this](const RunDetails& details) { showDetails(details); },
-        [this](const Failure& failure) {
-            m_banner->showError(failure.code, failure.message, failure.hint);
-        });
+        [this](const Failure& failure) { showFailure(failure); });
 }
 
 void RunDashboard::showDetails(const RunDetails& details) {
     m_summary = details.summary;
     m_title->setText(details.summary.name);
     m_title->setToolTip(details.summary.path);
-    if (m_stages.empty()) {
-        for (const std::string& stage : details.stages) {
-            m_stages.push_back(
-                {format::stageName(QString::fromStdString(stage)), StageState::Waiting});
-        }
+    // Those of a live run may have begun already.
+    m_stages.resize(std::max(m_stages.size(), details.stages.size()));
+    for (std::size_t i = 0; i < details.stages.size(); ++i) {
+        m_stages[i].name = format::stageName(QString::fromStdString(details.stages[i]));
     }
     if (!isLive()) setState(details.summary.state);
     showFinishedStages(details);
@@ -314,18 +319,24 @@ void RunDashboard::finish(const RunFinished& end) {
 
 void RunDashboard::setState(const QString& state) {
     m_summary.state = state;
-    const bool isRunning = state == QLatin1String("running") || state == QLatin1String("stopping");
     const bool canResume = state == QLatin1String("stopped") || state == QLatin1String("failed") ||
                            state == QLatin1String("interrupted");
     m_state->setText(state == QLatin1String("stopping") ? tr("stopping…")
                                                         : format::runState(state));
-    m_stop->setVisible(isRunning);
+    // A run of another process is stopped there.
+    const bool isOurs =
+        isLive() && (state == QLatin1String("running") || state == QLatin1String("stopping"));
+    m_stop->setVisible(isOurs);
     m_stop->setEnabled(state == QLatin1String("running"));
     m_resume->setVisible(canResume);
     m_resume->setEnabled(canResume && !m_services.runs.isBusy());
     m_play->setVisible(state == QLatin1String("finished"));
     m_play->setEnabled(!m_summary.resultPath.isEmpty());
-    m_bar->setVisible(isRunning);
+    m_bar->setVisible(isOurs);
+}
+
+void RunDashboard::showFailure(const Failure& failure) {
+    m_banner->showError(failure.code, failure.message, failure.hint);
 }
 
 void RunDashboard::showStages() {

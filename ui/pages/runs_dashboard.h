@@ -10,6 +10,7 @@
 #include "ui/widgets/stage_line.h"
 
 class QProgressBar;
+class QSplitter;
 class QTableView;
 
 namespace espalier::ui {
@@ -21,6 +22,7 @@ class PushButton;
 class RunLayerCharts;
 class RunLogPanel;
 class TextLabel;
+struct Failure;
 
 /// One run: its stages, what it measured, what it says. Follows it live while it is under way.
 class RunDashboard : public QWidget {
@@ -30,7 +32,9 @@ public:
     explicit RunDashboard(const Services& services, QWidget* parent = nullptr);
 
     void open(const QString& folder);
-    const QString& folder() const { return m_folder; }
+    void arrange(bool isNarrow);
+    /// Why the run that is shown cannot go on.
+    void showFailure(const Failure& failure);
 
 Q_SIGNALS:
     void listRequested();
@@ -40,6 +44,7 @@ Q_SIGNALS:
 
 private:
     void buildLayout();
+    void showRun(const QString& folder);
     QWidget* makeHeader();
     QWidget* makeProgress();
     QWidget* makeSide();
@@ -61,6 +66,7 @@ private:
     RunProgress m_run;
     std::vector<LogLine> m_lines;
 
+    QSplitter* m_upper;
     TextLabel* m_title;
     TextLabel* m_state;
     Banner* m_banner;

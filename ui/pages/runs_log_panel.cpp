@@ -35,6 +35,7 @@ RunLogPanel::RunLogPanel(QWidget* parent)
     m_view->setAccessibleName(tr("Log"));
     m_view->setModel(m_filter);
     m_view->setUniformItemSizes(true);
+    m_view->setProperty("dense", true);
     m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_view->setTabKeyNavigation(false);
     auto* top = new QHBoxLayout;

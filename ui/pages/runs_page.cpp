@@ -76,6 +76,12 @@ QWidget* RunsPage::makeList() {
     return list;
 }
 
+void RunsPage::arrange(bool isNarrow) {
+    for (const int column : {RunsModel::Model, RunsModel::Took})
+        m_table->setColumnHidden(column, isNarrow);
+    m_dashboard->arrange(isNarrow);
+}
+
 void RunsPage::refresh() {
     const QString live = m_services.runs.isBusy() ? m_services.runs.folder() : QString();
     m_services.worker.ask(
@@ -127,6 +133,8 @@ void RunsPage::showList() {
     refresh();
     m_table->setFocus(Qt::OtherFocusReason);
 }
+
+void RunsPage::showFailure(const Failure& failure) { m_dashboard->showFailure(failure); }
 
 void RunsPage::activatePrimary() {
     if (m_stack->currentWidget() == m_list) openSelected();

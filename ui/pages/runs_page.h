@@ -13,6 +13,7 @@ class EmptyState;
 class PushButton;
 class RunDashboard;
 class RunsModel;
+struct Failure;
 struct RunSummary;
 
 /// The list of runs, and the dashboard of one.
@@ -27,12 +28,17 @@ public:
     bool cancelCurrent() override;
     void openRun(const QString& folder);
     void showList();
+    /// Why the run that is shown cannot go on.
+    void showFailure(const Failure& failure);
 
 Q_SIGNALS:
     void compressRequested();
     void sampleRequested();
     void playRequested(const QString& model);
     void resumeRequested(const QString& folder);
+
+protected:
+    void arrange(bool isNarrow) override;
 
 private:
     QWidget* makeList();

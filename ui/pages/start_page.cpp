@@ -22,6 +22,7 @@
 #include "ui/widgets/push_button.h"
 #include "ui/widgets/table_setup.h"
 #include "ui/widgets/text_label.h"
+#include "ui/widgets/vertical_scroll.h"
 
 namespace espalier::ui {
 namespace {
@@ -60,23 +61,33 @@ void StartPage::buildLayout() {
     m_recoverBanner->addButton(m_recover);
     connect(m_recover, &QPushButton::clicked, this,
             [this] { Q_EMIT resumeRequested(m_interrupted); });
-    auto* drop = new DropArea(QStringLiteral("start_drop_view"),
-                              tr("Drop a model folder, a .gguf, a recipe or a text here"));
-    drop->setAcceptDrops(false);  // the whole page accepts
+    m_drop = new DropArea(QStringLiteral("start_drop_view"),
+                          tr("Drop a model folder, a .gguf, a recipe or a text here"));
+    m_drop->setAcceptDrops(false);  // the whole page accepts
 
-    auto* columns = new QHBoxLayout;
-    columns->setSpacing(space::sections);
-    columns->addWidget(makeRecent(), 3);
-    columns->addWidget(makeComputer(), 2);
+    m_columns = new QBoxLayout(QBoxLayout::LeftToRight);
+    m_columns->setSpacing(space::sections);
+    m_columns->addWidget(makeRecent(), 3);
+    m_columns->addWidget(makeComputer(), 2);
+    auto* content = new QWidget;
+    m_column = new QVBoxLayout(content);
+    m_column->setContentsMargins(space::sections, space::pageMargin, space::sections,
+                                 space::pageMargin);
+    m_column->setSpacing(space::groups);
+    m_column->addWidget(new TextLabel(TextKind::Title, QStringLiteral("Espalier")));
+    m_column->addWidget(m_recoverBanner);
+    m_column->addWidget(makeWays());
+    m_column->addLayout(m_columns);
+    m_column->addWidget(m_drop);
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(space::sections, space::pageMargin, space::sections,
-                               space::pageMargin);
-    layout->setSpacing(space::groups);
-    layout->addWidget(new TextLabel(TextKind::Title, QStringLiteral("Espalier")));
-    layout->addWidget(m_recoverBanner);
-    layout->addWidget(makeWays());
-    layout->addLayout(columns, 1);
-    layout->addWidget(drop);
+    layout->setContentsMargins({});
+    layout->addWidget(new VerticalScroll(content));
+}
+
+void StartPage::arrange(bool isNarrow) {
+    const auto direction = isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight;
+    m_ways->setDirection(direction);
+    m_columns->setDirection(direction);
 }
 
 QWidget* StartPage::makeWays() {
@@ -89,16 +100,16 @@ QWidget* StartPage::makeWays() {
     connect(play, &QPushButton::clicked, this, &StartPage::playRequested);
     connect(sample, &QPushButton::clicked, this, &StartPage::sampleRequested);
     auto* ways = new QWidget;
-    auto* layout = new QHBoxLayout(ways);
-    layout->setContentsMargins({});
-    layout->setSpacing(space::groups);
-    layout->addWidget(makeWay(
+    m_ways = new QBoxLayout(QBoxLayout::LeftToRight, ways);
+    m_ways->setContentsMargins({});
+    m_ways->setSpacing(space::groups);
+    m_ways->addWidget(makeWay(
         tr("Make a model fit"),
         tr("Remove the experts that your work does not use and store the rest in fewer bits."),
         compress));
-    layout->addWidget(makeWay(tr("Chat with a model"),
+    m_ways->addWidget(makeWay(tr("Chat with a model"),
                               tr("Talk to any model on this computer, compressed or not."), play));
-    layout->addWidget(makeWay(
+    m_ways->addWidget(makeWay(
         tr("New here?"),
         tr("A tiny model goes through every stage in a minute, and ends in the playground."),
         sample));
@@ -157,11 +168,16 @@ void StartPage::refresh() {
         this, "runs", [live](TaskContext& context) { return readRuns(context.library(), live); },
         [this](std::vector<RunSummary> runs) { showRuns(std::move(runs)); },
         [this](const Failure& failure) {
+            m_recover->hide();
             m_recoverBanner->showError(failure.code, failure.message, failure.hint);
         });
     m_services.worker.ask(
         this, "machine", [](TaskContext&) { return readMachineInfo(); },
-        [this](const MachineInfo& machine) { showMachine(machine); }, [](const Failure&) {});
+        [this](const MachineInfo& machine) { showMachine(machine); },
+        [this](const Failure& failure) {
+            m_machine->setRows({{QStringLiteral("failure"), tr("Not read"), failure.message, false,
+                                 failure.hint}});
+        });
 }
 
 void StartPage::showRuns(std::vector<RunSummary> runs) {
@@ -170,6 +186,8 @@ void StartPage::showRuns(std::vector<RunSummary> runs) {
     });
     if (broken != runs.end()) {
         m_interrupted = broken->path;
+        m_recover->show();
+        m_recover->setEnabled(!m_services.runs.isBusy());
         m_recoverBanner->showMessage(
             BannerKind::Warn,
             tr("The run %1 was interrupted. Its finished stages are kept.").arg(broken->name));
@@ -181,6 +199,9 @@ void StartPage::showRuns(std::vector<RunSummary> runs) {
     m_recentEmpty->setVisible(isEmpty);
     m_table->setVisible(!isEmpty);
     for (QWidget* button : {m_open, m_resume, m_remove}) button->setVisible(!isEmpty);
+    // What the list does not need yet, the target for files takes.
+    m_column->setStretchFactor(m_columns, isEmpty ? 0 : 1);
+    m_column->setStretchFactor(m_drop, isEmpty ? 1 : 0);
     if (!isEmpty && !m_table->currentIndex().isValid()) m_table->selectRow(0);
     updateButtons();
     Q_EMIT pageReady();

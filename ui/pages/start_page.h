@@ -3,11 +3,14 @@
 #include "ui/bridge/services.h"
 #include "ui/widgets/page.h"
 
+class QBoxLayout;
 class QTableView;
+class QVBoxLayout;
 
 namespace espalier::ui {
 
 class Banner;
+class DropArea;
 class InfoView;
 class PushButton;
 class RunsModel;
@@ -35,6 +38,7 @@ Q_SIGNALS:
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
+    void arrange(bool isNarrow) override;
 
 private:
     void buildLayout();
@@ -59,6 +63,10 @@ private:
     PushButton* m_resume;
     PushButton* m_remove;
     InfoView* m_machine;
+    QVBoxLayout* m_column;
+    QBoxLayout* m_ways;
+    QBoxLayout* m_columns;
+    DropArea* m_drop;
     QString m_interrupted;
 };
 

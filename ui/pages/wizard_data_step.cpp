@@ -56,7 +56,7 @@ void WizardDataStep::buildLayout() {
     layout->addWidget(
         makeSection(m_calibration, QStringLiteral("train"), tr("Texts like &your work"),
                     tr("Experts that these texts use are kept. Text or JSON lines; double-click a "
-                       "label or weight to change it.")));
+                       "task or weight, or press F2, to change it.")));
     layout->addWidget(m_tokensField);
     layout->addWidget(
         makeSection(m_measured, QStringLiteral("measure"), tr("Texts to &compare on afterwards"),

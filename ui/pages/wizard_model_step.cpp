@@ -71,7 +71,7 @@ void WizardModelStep::buildLayout() {
     m_pickField = new Field(
         tr("&Model"), m_pick,
         tr("A folder as the model hub has it, or a .gguf. It is only read, never changed."));
-    auto* folder = new PushButton(QStringLiteral("wiz_model_folder_btn"), tr("Browse &folder…"));
+    auto* folder = new PushButton(QStringLiteral("wiz_model_folder_btn"), tr("Br&owse folder…"));
     auto* file = new PushButton(QStringLiteral("wiz_model_file_btn"), tr("Browse &GGUF…"));
     connect(folder, &QPushButton::clicked, this, &WizardModelStep::browseFolder);
     connect(file, &QPushButton::clicked, this, &WizardModelStep::browseFile);

@@ -5,7 +5,6 @@
 #include <QHBoxLayout>
 #include <QListWidget>
 #include <QLocale>
-#include <QScrollArea>
 #include <QSignalBlocker>
 #include <QStackedWidget>
 #include <QTime>
@@ -17,17 +16,16 @@
 #include "ui/bridge/background_worker.h"
 #include "ui/bridge/run_controller.h"
 #include "ui/bridge/sample.h"
-#include "ui/models/format.h"
+#include "ui/pages/wizard_cost_panel.h"
 #include "ui/pages/wizard_data_step.h"
 #include "ui/pages/wizard_goal_step.h"
 #include "ui/pages/wizard_model_step.h"
 #include "ui/pages/wizard_review_step.h"
 #include "ui/theme/metrics.h"
-#include "ui/widgets/card.h"
-#include "ui/widgets/info_view.h"
 #include "ui/widgets/push_button.h"
 #include "ui/widgets/step_list.h"
 #include "ui/widgets/text_label.h"
+#include "ui/widgets/vertical_scroll.h"
 
 namespace espalier::ui {
 namespace {
@@ -35,10 +33,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto saveDelay = 500ms;
-constexpr auto costDelay = 150ms;
-constexpr int costWidth = 230;
 
-QString shellQuoted(QString text) {
+QString shellQuoted(const std::filesystem::path& path) {
+    QString text = QString::fromStdString(path.string());
     return QLatin1Char('\'') + text.replace(QLatin1Char('\''), QLatin1String("'\\''")) +
            QLatin1Char('\'');
 }
@@ -52,7 +49,8 @@ WizardPage::WizardPage(const Services& services, QWidget* parent)
       m_dataStep(new WizardDataStep),
       m_reviewStep(new WizardReviewStep),
       m_list(new StepList(QStringLiteral("wiz_steps_list"))),
-      m_stack(new QStackedWidget) {
+      m_stack(new QStackedWidget),
+      m_cost(new WizardCostPanel(services.worker)) {
     setObjectName(QStringLiteral("wizardPage"));
     auto* goal = new WizardGoalStep;
     for (WizardStep* step :
@@ -62,10 +60,7 @@ WizardPage::WizardPage(const Services& services, QWidget* parent)
     buildLayout();
     m_saveTimer.setSingleShot(true);
     m_saveTimer.setInterval(saveDelay);
-    m_costTimer.setSingleShot(true);
-    m_costTimer.setInterval(costDelay);
     connect(&m_saveTimer, &QTimer::timeout, this, &WizardPage::saveDraft);
-    connect(&m_costTimer, &QTimer::timeout, this, &WizardPage::askCost);
     connect(m_list, &QListWidget::currentRowChanged, this, &WizardPage::goTo);
     connect(m_modelStep, &WizardModelStep::modelRead, this, [this, goal](const ModelInfo& model) {
         m_model = model;
@@ -79,14 +74,8 @@ WizardPage::WizardPage(const Services& services, QWidget* parent)
 }
 
 void WizardPage::addStep(WizardStep* step) {
-    auto* scroll = new QScrollArea;
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->setFocusPolicy(Qt::NoFocus);
-    scroll->setWidget(step);
     step->setContentsMargins(space::focusRing, space::focusRing, space::groups, space::focusRing);
-    m_stack->addWidget(scroll);
+    m_stack->addWidget(new VerticalScroll(step));
     m_steps.push_back(step);
     m_visited.push_back(false);
     m_list->addStep(step->title());
@@ -97,22 +86,36 @@ void WizardPage::buildLayout() {
     auto* middle = new QVBoxLayout;
     middle->addWidget(m_stack, 1);
     middle->addWidget(makeNavigation());
-    auto* columns = new QHBoxLayout;
-    columns->setSpacing(space::groups);
-    columns->addWidget(m_list);
-    columns->addLayout(middle, 1);
-    columns->addWidget(makeCostPanel());
+    m_left = new QVBoxLayout;
+    m_left->addWidget(m_list, 1);
+    m_costScroll = new VerticalScroll(m_cost);
+    m_costScroll->setObjectName(QStringLiteral("wiz_cost_scroll"));
+    m_costScroll->setAccessibleName(tr("Predicted cost"));
+    m_columns = new QHBoxLayout;
+    m_columns->setSpacing(space::groups);
+    m_columns->addLayout(m_left);
+    m_columns->addLayout(middle, 1);
+    m_columns->addWidget(m_costScroll);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(space::sections, space::pageMargin, space::sections,
                                space::pageMargin);
     layout->setSpacing(space::groups);
     layout->addWidget(makeHeader());
-    layout->addLayout(columns, 1);
+    layout->addLayout(m_columns, 1);
+}
+
+void WizardPage::arrange(bool isNarrow) {
+    if (isNarrow) {
+        m_left->addWidget(m_costScroll, 2);
+    } else {
+        m_columns->addWidget(m_costScroll);
+    }
+    // Below the steps it may have to be scrolled, with keys too.
+    m_costScroll->setFocusPolicy(isNarrow ? Qt::TabFocus : Qt::NoFocus);
 }
 
 QWidget* WizardPage::makeHeader() {
-    m_title = new TextLabel(TextKind::Title);
-    m_title->setWordWrap(false);
+    m_title = (new TextLabel(TextKind::Title))->asElided();
     m_saved = new TextLabel(TextKind::Caption);
     m_saved->setWordWrap(false);
     auto* header = new QWidget;
@@ -142,22 +145,6 @@ QWidget* WizardPage::makeNavigation() {
     layout->addWidget(m_next);
     layout->addWidget(m_start);
     return navigation;
-}
-
-QWidget* WizardPage::makeCostPanel() {
-    m_cost = new InfoView(QStringLiteral("wiz_cost_view"));
-    m_cost->setAccessibleName(tr("Predicted cost"));
-    m_costNote = new TextLabel(TextKind::Caption);
-    auto* panel = new Card;
-    panel->setMinimumWidth(costWidth);
-    panel->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Expanding);
-    auto* layout = new QVBoxLayout(panel);
-    layout->setContentsMargins({});
-    layout->addWidget(new TextLabel(TextKind::Heading, tr("Cost")));
-    layout->addWidget(m_cost);
-    layout->addWidget(m_costNote);
-    layout->addStretch(1);
-    return panel;
 }
 
 void WizardPage::refresh() {
@@ -222,7 +209,7 @@ void WizardPage::takeChange() {
         m_modelStep->showDraft(m_draft);
     }
     m_saveTimer.start();
-    m_costTimer.start();
+    m_cost->setDraft(m_draft);
     firstProblem();
     updateTitle();
     if (m_stack->currentIndex() + 1 == static_cast<int>(m_steps.size()))
@@ -237,7 +224,7 @@ void WizardPage::setDraft(const CompressDraft& draft) {
         if (step != m_modelStep) step->showDraft(draft);
     }
     m_modelStep->showDraft(draft);  // reads the model, whose answer must reach the other steps
-    m_costTimer.start();
+    m_cost->setDraft(m_draft);
     updateTitle();
 }
 
@@ -282,7 +269,6 @@ void WizardPage::discard() {
     for (int i = 0; i < m_list->count(); ++i) m_list->setStepState(i, StepState::Untouched);
     m_modelStep->clear();
     setDraft(empty);
-    m_cost->setRows({});
     m_saveTimer.start();
     goTo(0);
 }
@@ -367,11 +353,15 @@ void WizardPage::start() {
         return;
     }
     m_services.worker.ask(
-        this, "start", [name = m_draft.name](TaskContext&) { return freeRunFolder(name); },
-        [this, recipe = makeRecipe(m_draft)](const std::filesystem::path& folder) {
+        this, "start",
+        [name = m_draft.name, recipe = makeRecipe(m_draft)](TaskContext&) {
+            return RunRequest{
+                .recipe = recipe, .out = freeRunFolder(name), .library = library_path()};
+        },
+        [this](const RunRequest& request) {
             if (m_services.runs.isBusy()) return;
-            m_services.runs.start({.recipe = recipe, .out = folder, .library = library_path()});
-            Q_EMIT runStarted(QString::fromStdString(folder.string()));
+            m_services.runs.start(request);
+            Q_EMIT runStarted(QString::fromStdString(request.out.string()));
         },
         [this](const Failure& failure) {
             m_reviewStep->showFailure(failure.code, failure.message, failure.hint);
@@ -380,57 +370,23 @@ void WizardPage::start() {
 
 void WizardPage::copyCommand() {
     saveDraft();  // the command reads it
-    const QString recipe = QString::fromStdString(draftPath().string());
-    const QString out =
-        QString::fromStdString((data_folder() / "runs" / m_draft.name.toStdString()).string());
-    QGuiApplication::clipboard()->setText(
-        QStringLiteral("espalier-cli run %1 --out %2").arg(shellQuoted(recipe), shellQuoted(out)));
-    Q_EMIT announced(tr("The command is in the clipboard."));
-}
-
-void WizardPage::askCost() {
-    if (m_draft.model.isEmpty()) return;
     m_services.worker.ask(
-        this, "cost", [draft = m_draft](TaskContext&) { return estimateCost(draft); },
-        [this](const CostEstimate& cost) { showCost(cost); },
+        this, "command",
+        [name = m_draft.name](TaskContext&) {
+            return QStringLiteral("espalier-cli run %1 --out %2")
+                .arg(shellQuoted(draftPath()), shellQuoted(freeRunFolder(name)));
+        },
+        [this](const QString& command) {
+            QGuiApplication::clipboard()->setText(command);
+            Q_EMIT announced(tr("The command is in the clipboard."));
+        },
         [this](const Failure& failure) {
-            m_cost->setRows({});
-            m_costNote->setText(failure.message);
+            m_reviewStep->showFailure(failure.code, failure.message, failure.hint);
         });
 }
 
-void WizardPage::showCost(const CostEstimate& cost) {
-    const PlanEstimate& plan = cost.plan;
-    const auto estimate = [](const char* id, const QString& label, const QString& value) {
-        return InfoRow{QLatin1String(id), label, format::estimated(value), true, {}};
-    };
-    m_cost->setRows({
-        {QStringLiteral("before"), tr("Now"), format::fileSize(plan.original_bytes), false, {}},
-        estimate("size", tr("Result"), format::fileSize(plan.result_bytes)),
-        {QStringLiteral("experts"),
-         tr("Experts"),
-         tr("%1 → %2").arg(plan.experts_before).arg(plan.experts_after),
-         false,
-         {}},
-        estimate("time", tr("Time"), format::duration(plan.seconds)),
-        estimate("memory", tr("Memory"),
-                 tr("%1, %2 free")
-                     .arg(format::memory(plan.peak_bytes), format::memory(cost.memoryFreeBytes))),
-        estimate("disk", tr("Disk"),
-                 tr("%1, %2 free")
-                     .arg(format::fileSize(plan.disk_bytes), format::fileSize(cost.diskFreeBytes))),
-        {QStringLiteral("network"), tr("Network"), tr("none"), false, {}},
-    });
-    QString note = tr("Time and memory are rough: within a factor of three.");
-    if (plan.disk_bytes > cost.diskFreeBytes)
-        note = tr("The disk does not have room for this run.");
-    if (plan.peak_bytes > cost.memoryFreeBytes)
-        note = tr("This run needs more memory than is free.");
-    m_costNote->setText(note);
-}
-
 void WizardPage::updateTitle() {
-    m_title->setText(m_model.name.isEmpty() ? tr("New compression")
+    m_title->setText(m_draft.name.isEmpty() ? tr("New compression")
                                             : tr("New compression: %1").arg(m_draft.name));
 }
 

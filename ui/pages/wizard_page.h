@@ -4,21 +4,22 @@
 #include <vector>
 
 #include "ui/bridge/compress_draft.h"
-#include "ui/bridge/cost_estimate.h"
 #include "ui/bridge/failure.h"
 #include "ui/bridge/model_info.h"
 #include "ui/bridge/services.h"
 #include "ui/widgets/page.h"
 
-class QScrollArea;
+class QHBoxLayout;
 class QStackedWidget;
+class QVBoxLayout;
 
 namespace espalier::ui {
 
-class InfoView;
 class PushButton;
 class StepList;
 class TextLabel;
+class VerticalScroll;
+class WizardCostPanel;
 class WizardDataStep;
 class WizardModelStep;
 class WizardReviewStep;
@@ -45,11 +46,13 @@ public:
 Q_SIGNALS:
     void runStarted(const QString& folder);
 
+protected:
+    void arrange(bool isNarrow) override;
+
 private:
     void buildLayout();
     QWidget* makeHeader();
     QWidget* makeNavigation();
-    QWidget* makeCostPanel();
     void addStep(WizardStep* step);
     void goTo(int step);
     void takeChange();
@@ -62,8 +65,6 @@ private:
     void copyCommand();
     /// Index of the first step with a problem, or -1. Marks the steps.
     int firstProblem();
-    void askCost();
-    void showCost(const CostEstimate& cost);
     void updateTitle();
 
     Services m_services;
@@ -78,13 +79,14 @@ private:
     QStackedWidget* m_stack;
     TextLabel* m_title;
     TextLabel* m_saved;
-    InfoView* m_cost;
-    TextLabel* m_costNote;
+    WizardCostPanel* m_cost;
+    VerticalScroll* m_costScroll;
+    QHBoxLayout* m_columns;
+    QVBoxLayout* m_left;
     PushButton* m_back;
     PushButton* m_next;
     PushButton* m_start;
     QTimer m_saveTimer;
-    QTimer m_costTimer;
     bool m_isNamed = false;  ///< by the user; else the name follows the choices
     bool m_isLoaded = false;
 };

@@ -37,7 +37,8 @@ std::vector<InfoRow> sentences(const CompressDraft& draft) {
     if (draft.keepExperts > 0) {
         rows.push_back(
             row("prune", format::stageName(QStringLiteral("prune")),
-                WizardReviewStep::tr("Keep %1 experts in each layer, those with the highest %2.")
+                WizardReviewStep::tr(
+                    "Keep %1 experts in each layer, those with the highest saliency (%2).")
                     .arg(draft.keepExperts)
                     .arg(draft.criterion)));
     }
@@ -62,7 +63,7 @@ WizardReviewStep::WizardReviewStep(QWidget* parent)
       m_summary(new InfoView(QStringLiteral("wiz_review_summary_view"))),
       m_banner(new Banner(QStringLiteral("wiz_review_banner"))),
       m_command(new PushButton(QStringLiteral("wiz_review_cmd_btn"), tr("&Copy as command"))),
-      m_json(new PushButton(QStringLiteral("wiz_review_json_btn"), tr("&View recipe"))),
+      m_json(new PushButton(QStringLiteral("wiz_review_json_btn"), tr("View reci&pe"))),
       m_recipe(new QPlainTextEdit) {
     m_command->withIcon(QStringLiteral("copy"));
     m_json->setCheckable(true);

@@ -168,6 +168,9 @@ int EspalierStyle::pixelMetric(PixelMetric metric, const QStyleOption* option,
         case PM_LayoutHorizontalSpacing:
         case PM_LayoutVerticalSpacing:
             return space::controls;
+        case PM_HeaderMargin:
+        case PM_FocusFrameHMargin:  // left and right of what stands in a cell
+            return space::controls;
         case PM_ButtonShiftHorizontal:
         case PM_ButtonShiftVertical:
             return 0;
@@ -207,6 +210,10 @@ QSize EspalierStyle::sizeFromContents(ContentsType type, const QStyleOption* opt
             break;
         case CT_ToolButton:
             size = size.expandedTo({space::controlHeight, space::controlHeight});
+            break;
+        case CT_ItemViewItem:
+            if (widget == nullptr || !widget->property("dense").toBool())
+                size.setHeight(std::max(size.height(), space::controlHeight));
             break;
         case CT_TabBarTab:
             size += QSize(space::controls, space::inGroup);

@@ -6,7 +6,7 @@ namespace espalier::ui {
 
 /// Fusion with outlines of sufficient contrast, flat surfaces and a visible focus ring, all from
 /// the table of colours. A push button whose property `primary` is true is filled with the accent
-/// colour.
+/// colour. Lines of an item view are high enough to be hit, unless its property `dense` is true.
 class EspalierStyle : public QProxyStyle {
     Q_OBJECT
 

@@ -1,6 +1,7 @@
 #include "ui/theme/metrics.h"
 
 #include <QFontDatabase>
+#include <QWidget>
 #include <algorithm>
 
 namespace espalier::ui {
@@ -24,6 +25,11 @@ QFont captionFont(const QFont& base) {
 QFont headingFont(const QFont& base) { return scaled(base, 1.25, QFont::DemiBold); }
 QFont titleFont(const QFont& base) { return scaled(base, 1.6, QFont::DemiBold); }
 QFont bigNumberFont(const QFont& base) { return scaled(base, 2.0, QFont::Light); }
+
+bool isNarrow(const QWidget& page) {
+    constexpr int lettersForColumns = 120;
+    return page.width() < lettersForColumns * page.fontMetrics().averageCharWidth();
+}
 
 QFont fixedFont(const QFont& base) {
     QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);

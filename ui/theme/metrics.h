@@ -2,6 +2,8 @@
 
 #include <QFont>
 
+class QWidget;
+
 namespace espalier::ui {
 
 /// The 4-pixel grid.
@@ -23,5 +25,9 @@ QFont titleFont(const QFont& base);
 QFont bigNumberFont(const QFont& base);
 /// For code, tokens, ids and hashes, at the size of `base`.
 QFont fixedFont(const QFont& base);
+
+/// True if `page` has no room for columns beside its main one, with the letters that it has: what
+/// stood beside goes below.
+bool isNarrow(const QWidget& page);
 
 }  // namespace espalier::ui

@@ -30,6 +30,11 @@ ThemeController::ThemeController(QObject* parent)
     askPortal();
 }
 
+ThemeController::~ThemeController() {
+    QApplication::setPalette({});
+    QApplication::setFont(m_desktopFont);
+}
+
 Variant ThemeController::variant() const {
     switch (m_mode) {
         case ThemeMode::Light:

@@ -13,12 +13,15 @@ namespace espalier::ui {
 enum class ThemeMode { System, Light, Dark };
 
 /// Gives the application its style, palette and text size, and follows the desktop: the XDG portal
-/// where there is one, else the lightness of the palette that the platform set.
+/// where there is one, else the lightness of the palette that the platform set. When it goes, the
+/// application has the font and palette of the desktop again, so that the next one starts from
+/// them.
 class ThemeController : public QObject {
     Q_OBJECT
 
 public:
     explicit ThemeController(QObject* parent = nullptr);
+    ~ThemeController() override;
 
     ThemeMode mode() const { return m_mode; }
     Variant variant() const;

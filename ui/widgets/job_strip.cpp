@@ -2,7 +2,6 @@
 
 #include <QAccessible>
 #include <QHBoxLayout>
-#include <QLabel>
 #include <QPainter>
 #include <QProgressBar>
 #include <chrono>
@@ -11,6 +10,7 @@
 #include "ui/theme/colors.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/push_button.h"
+#include "ui/widgets/text_label.h"
 
 namespace espalier::ui {
 namespace {
@@ -27,7 +27,7 @@ constexpr auto quietTime = 3s;
 
 JobStrip::JobStrip(QWidget* parent)
     : QWidget(parent),
-      m_label(new QLabel(tr("No job is running."))),
+      m_label((new TextLabel(TextKind::Body, tr("No job is running.")))->asElided()),
       m_bar(new QProgressBar),
       m_open(new PushButton(QStringLiteral("job_open_btn"), tr("Open"))),
       m_stop(new PushButton(QStringLiteral("job_stop_btn"), tr("Stop"))),
@@ -61,7 +61,6 @@ void JobStrip::buildLayout() {
     m_open->setAccessibleName(tr("Open the run"));
     m_stop->setAccessibleName(tr("Stop the run"));
     m_stop->setToolTip(tr("Ends the run. Finished stages are kept; it can go on later."));
-    m_label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(space::groups, space::inGroup, space::controls, space::inGroup);
     layout->addWidget(m_bar);
@@ -81,7 +80,6 @@ void JobStrip::setJobVisible(bool isVisible, bool canStop) {
 void JobStrip::showJob(const QString& text, double fraction) {
     m_resultTimer.stop();
     m_label->setText(text);
-    m_label->setToolTip(text);
     m_bar->setValue(static_cast<int>(fraction * barSteps));
     m_stop->setEnabled(true);
     setJobVisible(true, true);
@@ -94,7 +92,6 @@ void JobStrip::showStopping(const QString& text) {
 
 void JobStrip::showResult(const QString& text) {
     m_label->setText(text);
-    m_label->setToolTip(text);
     setJobVisible(true, false);
     m_resultTimer.start();
     announce(text);

@@ -5,12 +5,12 @@
 
 #include "ui/widgets/memory_button.h"
 
-class QLabel;
 class QProgressBar;
 
 namespace espalier::ui {
 
 class PushButton;
+class TextLabel;
 
 /// One line at the bottom of the window: the running job, or the last word; and the memory
 /// read-out.
@@ -41,7 +41,7 @@ private:
     void say(const QString& text);
     void setJobVisible(bool isVisible, bool canStop);
 
-    QLabel* m_label;
+    TextLabel* m_label;
     QProgressBar* m_bar;
     PushButton* m_open;
     PushButton* m_stop;

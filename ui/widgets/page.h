@@ -20,6 +20,13 @@ public:
     /// Called whenever the page comes to the front.
     virtual void refresh() {}
 
+protected:
+    /// Called when the width or the letters change. Where it is narrow, what stood in columns
+    /// beside the main one goes below.
+    virtual void arrange(bool /*isNarrow*/) {}
+    void resizeEvent(QResizeEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
 Q_SIGNALS:
     void pageReady();
     /// One sentence for the status line and the screen reader.

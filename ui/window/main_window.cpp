@@ -7,6 +7,7 @@
 #include <QHBoxLayout>
 #include <QMessageBox>
 #include <QPushButton>
+#include <QScreen>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 #include <chrono>
@@ -33,6 +34,12 @@ constexpr QSize defaultSize{1280, 800};
 constexpr QSize leastSize{800, 560};
 constexpr auto memoryInterval = 2s;
 constexpr int stateVersion = 1;
+constexpr int frameRoom = 40;
+
+struct ResumableRun {
+    Recipe recipe;
+    std::filesystem::path library;
+};
 
 bool isRecipe(const QFileInfo& file) {
     return file.suffix().compare(QLatin1String("json"), Qt::CaseInsensitive) == 0;
@@ -223,20 +230,25 @@ void MainWindow::playModel(const QString& model) {
 }
 
 void MainWindow::resumeRun(const QString& folder) {
-    if (m_services.runs.isBusy()) return;
+    openRun(folder);
+    if (m_services.runs.isBusy()) {
+        m_runs->showFailure(
+            {{}, tr("Another run is going on."), tr("Resume this one when it has ended.")});
+        return;
+    }
     m_services.worker.ask(
         this, "resume",
         [path = folder.toStdString()](TaskContext&) {
-            return load_recipe(std::filesystem::path(path) / "recipe.json");
+            return ResumableRun{load_recipe(std::filesystem::path(path) / "recipe.json"),
+                                library_path()};
         },
-        [this, folder](const Recipe& recipe) {
-            m_services.runs.start({.recipe = recipe,
+        [this, folder](const ResumableRun& run) {
+            m_services.runs.start({.recipe = run.recipe,
                                    .out = folder.toStdString(),
                                    .resumes = true,
-                                   .library = library_path()});
-            openRun(folder);
+                                   .library = run.library});
         },
-        [this](const Failure& failure) { m_strip->announce(failure.message); });
+        [this](const Failure& failure) { m_runs->showFailure(failure); });
 }
 
 void MainWindow::takeRunEvents(const std::vector<RunEvent>& events) {
@@ -319,7 +331,9 @@ void MainWindow::restore() {
     m_theme.setMode(static_cast<ThemeMode>(m_settings.value(QStringLiteral("theme"), 0).toInt()));
     m_theme.setTextPercent(m_settings.value(QStringLiteral("textPercent"), 100).toInt());
     m_rail->setShowsText(m_settings.value(QStringLiteral("railText"), true).toBool());
-    resize(defaultSize);
+    // A frame of the desktop's comes on top of what the window asks for.
+    const QSize room = screen()->availableSize() - QSize(frameRoom, frameRoom);
+    resize(defaultSize.boundedTo(room).expandedTo(leastSize));
     if (m_settings.value(QStringLiteral("version")).toInt() == stateVersion) {
         restoreGeometry(m_settings.value(QStringLiteral("geometry")).toByteArray());
     }
@@ -335,6 +349,7 @@ void MainWindow::store() {
     m_settings.setValue(QStringLiteral("textPercent"), m_theme.textPercent());
     m_settings.setValue(QStringLiteral("railText"), m_rail->showsText());
     m_settings.endGroup();
+    m_settings.sync();
 }
 
 }  // namespace espalier::ui
