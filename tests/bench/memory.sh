@@ -6,7 +6,7 @@
 #     tests/bench/memory.sh [FOLDER]     (needs 8 GB of disk there; default: a new temporary folder)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-bin=$root/build/release
+bin=${ESPALIER_BUILD:-$root/build/release}
 work=${1:-$(mktemp -d)}
 mkdir -p "$work"
 

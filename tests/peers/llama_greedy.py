@@ -8,7 +8,7 @@ two best tokens are closer than 0.2 in log-probability (the engines quantise act
 import argparse, json, os, pathlib, shlex, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CLI = ROOT / "build/release/bin/espalier-cli"
+CLI = pathlib.Path(os.environ.get("ESPALIER_CLI", ROOT / "build/release/bin/espalier-cli"))
 SAMPLE = ROOT / "resources/sample/model"
 NEAR_TIE = 0.2
 PROMPTS = [
@@ -58,7 +58,7 @@ class Llama:
         self.process.wait()
 
     def continue_greedily(self, ids, count):
-        body = {"prompt": ids, "n_predict": count, "temperature": 0, "n_probs": 2, "return_tokens": True, "cache_prompt": False}
+        body = {"prompt": ids, "n_predict": count, "temperature": 0, "n_probs": 2, "return_tokens": True, "cache_prompt": False, "ignore_eos": True}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/completion", data=json.dumps(body).encode(),
                                          headers={"Content-Type": "application/json"})
         answer = json.load(urllib.request.urlopen(request))

@@ -5,7 +5,7 @@
 #     PEERS="prefix of commands" tests/peers/llama_speed.sh [ROUNDS] FILE.gguf...
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cli=$root/build/release/bin/espalier-cli
+cli=${ESPALIER_CLI:-$root/build/release/bin/espalier-cli}
 rounds=3
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then rounds=$1; shift; fi
 threads=${THREADS:-2}

@@ -5,7 +5,7 @@
 #     PEERS="prefix of commands" tests/peers/transformers_pruned.sh [FOLDER]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cli=$root/build/release/bin/espalier-cli
+cli=${ESPALIER_CLI:-$root/build/release/bin/espalier-cli}
 work=$(realpath "${1:-$(mktemp -d)}")
 mkdir -p "$work"
 sample=$root/resources/sample
