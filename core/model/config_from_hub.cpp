@@ -2,25 +2,28 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <fmt/format.h>
+#include <vector>
 
 #include "formats/file_error.h"
 #include "model/check_config.h"
 #include "model/config_reader.h"
+#include "model/families/family_readers.h"
+#include "model/tensor_place.h"
 
 namespace espalier {
 namespace {
 
 /// Fields without influence on what the model computes: training, bookkeeping, defaults of
 /// generation.
-constexpr std::array<std::string_view, 45> kIgnored{
+constexpr std::array<std::string_view, 51> kIgnored{
     "_attn_implementation",
     "_name_or_path",
     "add_cross_attention",
     "architectures",
     "attention_dropout",
     "auto_map",
+    "aux_loss_alpha",
     "begin_suppress_tokens",
     "bos_token_id",
     "chunk_size_feed_forward",
@@ -30,16 +33,20 @@ constexpr std::array<std::string_view, 45> kIgnored{
     "do_sample",
     "early_stopping",
     "embd_pdrop",
+    "ep_size",
     "finetuning_task",
     "id2label",
+    "initial_context_length",
     "initializer_range",
     "is_decoder",
     "is_encoder_decoder",
     "label2id",
     "length_penalty",
+    "mamba_ssm_dtype",
     "max_length",
     "max_window_layers",
     "min_length",
+    "mtp_use_dedicated_embeddings",
     "num_beams",
     "num_return_sequences",
     "output_attentions",
@@ -54,6 +61,7 @@ constexpr std::array<std::string_view, 45> kIgnored{
     "router_aux_loss_coef",
     "router_jitter_noise",
     "sep_token_id",
+    "seq_aux",
     "temperature",
     "top_k",
     "top_p",
@@ -62,147 +70,71 @@ constexpr std::array<std::string_view, 45> kIgnored{
     "use_cache",
 };
 
-void require_default_rope(ConfigReader& reader) {
-    const std::string kind = reader.text_or({"rope_type", "type"}, "default");
-    if (kind != "default") {
-        reader.unknown(fmt::format("RoPE scaling of the kind {} is not known", in_quotes(kind)));
+/// What stands beside `text_config` of a model that sees images, too.
+constexpr std::array<std::string_view, 6> kBesideText{
+    "image_token_id", "text_config",         "video_token_id",
+    "vision_config",  "vision_end_token_id", "vision_start_token_id",
+};
+
+/// The two ways of storing small weights that the family's tensors can be read from.
+void check_quantization(ConfigReader& reader, const std::string& model_type) {
+    const Json* object = reader.find("quantization_config");
+    if (!object) return;
+    if (!object->is_object()) reader.contradiction("quantization_config is not an object");
+    ConfigReader inner(*object, reader.source() + ", quantization_config");
+    const std::string method = inner.text_or({"quant_method"}, "");
+    if (method == "mxfp4" && model_type == "gpt_oss") return;
+    if (method != "fp8") {
+        inner.unknown(fmt::format("weights quantised by {} cannot be read for this family",
+                                  method.empty() ? "an unnamed method" : in_quotes(method)));
+    }
+    inner.require_text("fmt", "e4m3");
+    const auto square = inner.integers("weight_block_size");
+    if (square != std::vector<std::int64_t>{kScaledSquare, kScaledSquare}) {
+        inner.unknown("weight_block_size is not [128, 128]");
     }
 }
 
-/// `rope_parameters` of transformers 5, or `rope_theta`, `rope_scaling` and `partial_rotary_factor`
-/// of transformers 4; where both stand, they must agree.
-RopeConfig read_rope(ConfigReader& reader, std::int64_t head_dim, double default_theta) {
-    double theta = reader.number_or("rope_theta", default_theta);
-    double rotated = reader.number_or("partial_rotary_factor", 1.0);
-    for (const auto key : {"rope_scaling", "rope_parameters"}) {
-        const Json* object = reader.find(key);
-        if (!object) continue;
-        if (!object->is_object()) reader.contradiction(fmt::format("{} is not an object", key));
-        ConfigReader inner(*object, fmt::format("{}, {}", reader.source(), key));
-        require_default_rope(inner);
-        const double inner_theta = inner.number_or("rope_theta", theta);
-        const double inner_rotated = inner.number_or("partial_rotary_factor", rotated);
-        if ((reader.find("rope_theta") && inner_theta != theta) ||
-            (reader.find("partial_rotary_factor") && inner_rotated != rotated)) {
-            inner.contradiction("it contradicts the field of the same name outside");
-        }
-        theta = inner_theta;
-        rotated = inner_rotated;
-        inner.refuse_unread({});
+/// The settings of the language model alone: those of `text_config`, with what stands beside it
+/// and is about text.
+Json text_settings(ConfigReader& reader) {
+    const Json& text = *reader.find("text_config");
+    if (!text.is_object()) reader.contradiction("text_config is not an object");
+    Json merged = text;
+    for (const char* key : {"tie_word_embeddings", "dtype", "torch_dtype", "eos_token_id"}) {
+        if (const Json* value = reader.find(key)) merged[key] = *value;
     }
-    if (!(rotated > 0.0 && rotated <= 1.0)) {
-        reader.contradiction(fmt::format("partial_rotary_factor is {}", rotated));
-    }
-    return {.theta = theta,
-            .rotated_dims = static_cast<std::int64_t>(static_cast<double>(head_dim) * rotated)};
-}
-
-AttentionConfig read_attention(ConfigReader& reader, std::int64_t hidden_size,
-                               double default_theta) {
-    AttentionConfig attention;
-    attention.num_heads = reader.integer("num_attention_heads");
-    if (attention.num_heads < 1) reader.contradiction("num_attention_heads is below 1");
-    attention.num_kv_heads = reader.integer_or("num_key_value_heads", attention.num_heads);
-    if (reader.find("head_dim")) {
-        attention.head_dim = reader.integer("head_dim");
-    } else if (hidden_size % attention.num_heads == 0) {
-        attention.head_dim = hidden_size / attention.num_heads;
-    } else {
-        reader.contradiction("head_dim is missing and hidden_size is no multiple of the heads");
-    }
-    attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.head_dim));
-    attention.rope = read_rope(reader, attention.head_dim, default_theta);
-    return attention;
-}
-
-/// Resizing by a number from a file comes after looking at it.
-std::size_t read_num_layers(ConfigReader& reader) {
-    constexpr std::int64_t kMost = 1 << 16;
-    const std::int64_t count = reader.integer("num_hidden_layers");
-    if (count < 1 || count > kMost) {
-        reader.contradiction(fmt::format("num_hidden_layers is {}", count));
-    }
-    return static_cast<std::size_t>(count);
-}
-
-/// What all families share.
-MoeConfig read_common(ConfigReader& reader, double default_theta, double default_eps) {
-    MoeConfig config;
-    config.hidden_size = reader.integer("hidden_size");
-    config.vocab_size = reader.integer("vocab_size");
-    config.context_length = reader.integer("max_position_embeddings");
-    config.rms_norm_eps = reader.number_or("rms_norm_eps", default_eps);
-    config.ties_embeddings = reader.flag_or("tie_word_embeddings", false);
-    config.stored_dtype = reader.text_or({"dtype", "torch_dtype"}, "");
-    config.eos_token_ids = reader.integers("eos_token_id");
-    config.layers.resize(read_num_layers(reader));
-    config.attention = read_attention(reader, config.hidden_size, default_theta);
-    config.router.top_k = reader.integer("num_experts_per_tok");
-    reader.require_text("hidden_act", "silu");
-    return config;
-}
-
-void set_sliding_window(MoeConfig& config, std::int64_t window) {
-    for (auto& layer : config.layers) {
-        layer.mixer = MixerKind::SlidingAttention;
-        layer.sliding_window = window;
-    }
-}
-
-/// Layer i has experts iff it is not in mlp_only_layers and (i + 1) mod decoder_sparse_step is 0.
-void set_dense_layers(ConfigReader& reader, MoeConfig& config) {
-    const auto dense = reader.integers("mlp_only_layers");
-    const std::int64_t step = reader.integer_or("decoder_sparse_step", 1);
-    if (step < 1) reader.contradiction(fmt::format("decoder_sparse_step is {}", step));
-    bool any_dense = false;
-    for (std::int64_t i = 0; i < config.num_layers(); ++i) {
-        const bool is_dense =
-            (i + 1) % step != 0 || std::find(dense.begin(), dense.end(), i) != dense.end();
-        if (is_dense) {
-            config.layers[static_cast<std::size_t>(i)].feed_forward = FeedForwardKind::Dense;
-        }
-        any_dense = any_dense || is_dense;
-    }
-    const Json* width = reader.find("intermediate_size");
-    if (any_dense || !width)
-        config.intermediate_size = any_dense ? reader.integer("intermediate_size") : 0;
-}
-
-MoeConfig read_qwen3_moe(ConfigReader& reader) {
-    MoeConfig config = read_common(reader, 10000.0, 1e-6);
-    config.attention.qk_norm = QkNorm::PerHead;
-    config.attention.has_qkv_bias = reader.flag_or("attention_bias", false);
-    config.attention.has_output_bias = config.attention.has_qkv_bias;
-    config.router.num_experts = reader.integer({"num_experts", "num_local_experts"});
-    config.router.normalises_top_k = reader.flag_or("norm_topk_prob", false);
-    config.moe_intermediate_size = reader.integer("moe_intermediate_size");
-    set_dense_layers(reader, config);
-    const bool slides = reader.flag_or("use_sliding_window", false);
-    if (reader.find("sliding_window") && slides) {
-        set_sliding_window(config, reader.integer("sliding_window"));
-    }
-    return config;
-}
-
-MoeConfig read_mixtral(ConfigReader& reader) {
-    MoeConfig config = read_common(reader, 1e6, 1e-5);
-    config.router.num_experts = reader.integer("num_local_experts");
-    config.moe_intermediate_size = reader.integer("intermediate_size");
-    if (reader.find("sliding_window")) {
-        set_sliding_window(config, reader.integer("sliding_window"));
-    }
-    return config;
+    return merged;
 }
 
 struct Family {
     std::string_view model_type;
     MoeConfig (*read)(ConfigReader&);
+    bool nests = false;  ///< its settings may stand in `text_config`
 };
 
 constexpr std::array kFamilies{
-    Family{"qwen3_moe", read_qwen3_moe},
     Family{"mixtral", read_mixtral},
+    Family{"qwen2_moe", read_qwen2_moe},
+    Family{"qwen3_moe", read_qwen3_moe},
+    Family{"qwen3_next", read_qwen3_next},
+    Family{"qwen3_5_moe", read_qwen3_5_moe, true},
+    Family{"qwen3_5_moe_text", read_qwen3_5_moe},
+    Family{"olmoe", read_olmoe},
+    Family{"gpt_oss", read_gpt_oss},
+    Family{"deepseek_v2", read_deepseek_v2},
+    Family{"deepseek_v3", read_deepseek_v3},
+    Family{"glm4_moe", read_glm4_moe},
+    Family{"glm4_moe_lite", read_glm4_moe_lite},
+    Family{"granitemoe", read_granitemoe},
+    Family{"lfm2_moe", read_lfm2_moe},
 };
+
+std::vector<std::string_view> ignored_beside_text() {
+    std::vector<std::string_view> all(kIgnored.begin(), kIgnored.end());
+    all.insert(all.end(), kBesideText.begin(), kBesideText.end());
+    return all;
+}
 
 void add_eos_ids(MoeConfig& config, const Json& generation, const std::string& source) {
     if (!generation.is_object()) return;
@@ -225,13 +157,16 @@ MoeConfig config_from_hub(const Json& config, const Json& generation, const std:
     if (family == kFamilies.end()) {
         reader.unknown(fmt::format("the model_type {} is not known", in_quotes(model_type)));
     }
-    if (reader.find("quantization_config")) {
-        reader.unknown("the weights are quantised already (quantization_config)");
-    }
-    MoeConfig result = family->read(reader);
+    check_quantization(reader, model_type);
+    const bool is_nested = family->nests && reader.find("text_config") != nullptr;
+    const Json text = is_nested ? text_settings(reader) : config;
+    if (is_nested) reader.refuse_unread(ignored_beside_text());
+    ConfigReader text_reader(text, is_nested ? source + ", text_config" : source);
+    for (const char* key : {"model_type", "quantization_config"}) text_reader.find(key);
+    MoeConfig result = family->read(text_reader);
     result.family = model_type;
     add_eos_ids(result, generation, source);
-    reader.refuse_unread(kIgnored);
+    text_reader.refuse_unread(kIgnored);
     check_config(result, source);
     return result;
 }

@@ -97,6 +97,18 @@ std::vector<std::int64_t> ConfigReader::integers(std::string_view key) {
     return numbers;
 }
 
+std::vector<std::string> ConfigReader::texts(std::string_view key) {
+    const Json* value = find(key);
+    if (!value) return {};
+    if (!value->is_array()) wrong_kind(key, "a list of texts");
+    std::vector<std::string> result;
+    for (const auto& item : *value) {
+        if (!item.is_string()) wrong_kind(key, "a list of texts");
+        result.push_back(item.get<std::string>());
+    }
+    return result;
+}
+
 void ConfigReader::require_text(std::string_view key, std::string_view expected) {
     const std::string value = text_or({key}, expected);
     if (value != expected) {

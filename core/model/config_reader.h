@@ -38,6 +38,9 @@ public:
     /// One whole number or a list of them; empty if absent.
     std::vector<std::int64_t> integers(std::string_view key);
 
+    /// A list of texts; empty if absent.
+    std::vector<std::string> texts(std::string_view key);
+
     /// Throws ArchUnknown unless the field is absent or has this very value.
     void require_text(std::string_view key, std::string_view expected);
 

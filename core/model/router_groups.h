@@ -28,8 +28,12 @@ inline float group_score(GroupScore rule, std::span<const float> scores) {
     return rule == GroupScore::SumOfBestTwo && second > kNothing ? best + second : best;
 }
 
-/// Experts outside the best groups lose: their scores become -infinity. Of equal groups the first
-/// wins. Does nothing for routers without groups.
+/// What becomes of a score outside the best groups: it comes after all others, and before those of
+/// experts that are gone. Only where the best groups have too few left is such an expert chosen.
+inline constexpr float kOutsideBestGroups = std::numeric_limits<float>::lowest();
+
+/// Experts outside the best groups lose. Of equal groups the first wins. Does nothing for routers
+/// without groups.
 /// @param scores [experts] of one token, what its top-k is taken of
 inline void keep_best_groups(const RouterConfig& config, std::span<float> scores) {
     if (config.num_groups <= 1 || config.top_groups >= config.num_groups) return;
@@ -48,7 +52,7 @@ inline void keep_best_groups(const RouterConfig& config, std::span<float> scores
         std::count_if(of_group.begin(), of_group.end(), [&](float score) { return score > *last; });
     for (std::size_t g = 0; g < of_group.size(); ++g) {
         if (of_group[g] > *last || (of_group[g] == *last && room-- > 0)) continue;
-        std::fill(group(g).begin(), group(g).end(), -std::numeric_limits<float>::infinity());
+        for (float& score : group(g)) score = std::min(score, kOutsideBestGroups);
     }
 }
 

@@ -175,8 +175,8 @@ private Q_SLOTS:
         row("number", "logits_scaling", "8.0", kUnknown, "\"logits_scaling\"");
         row("activation", "hidden_act", "\"gelu\"", kUnknown, "hidden_act");
         row("quantised", "quantization_config", "{\"bits\":4}", kUnknown, "quantization_config");
-        row("rope scaling", "rope_scaling", "{\"type\":\"yarn\",\"factor\":4}", kUnknown,
-            "\"yarn\"");
+        row("rope scaling", "rope_scaling", "{\"type\":\"longrope\",\"factor\":4}", kUnknown,
+            "\"longrope\"");
         row("rope option", "rope_parameters", "{\"rope_type\":\"default\",\"spiral\":2}", kUnknown,
             "\"spiral\"");
         row("rope contradiction", "rope_parameters", "{\"rope_theta\":5.0}", kWrong, "contradicts");
