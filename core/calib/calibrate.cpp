@@ -17,10 +17,12 @@
 #include "calib/calibration_memory.h"
 #include "calib/calibration_windows.h"
 #include "calib/measure_layer.h"
+#include "calib/worker_memory.h"
 #include "nn/allocator_scope.h"
 #include "nn/torch_threads.h"
 #include "pipeline/report_layers.h"
 #include "routing/criterion.h"
+#include "routing/matrix_name.h"
 
 namespace espalier {
 namespace {
@@ -151,7 +153,6 @@ void Calibration::announce(std::int64_t next_layer) {
         memory_text(memory_.bytes));
     if (next_layer > 0) text += fmt::format("; going on at layer {}", next_layer);
     log("calib").info("{}", text);
-    observer_.on_event(LogLine{"info", text});
 }
 
 void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer) {
@@ -161,7 +162,8 @@ void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer
     ExpertStats stats = empty_stats();
     if (!measured.stats.count.empty()) stats.layers[layer] = std::move(measured.stats);
     for (auto& [role, energy] : measured.energies) {
-        stats.input_energies[matrix_name(role, layer)] = std::move(energy);
+        const TensorKey key{role, static_cast<std::int32_t>(layer)};
+        stats.input_energies[matrix_name(key).value()] = std::move(energy);
     }
     checkpoint.save_layer(layer, stats);
     checkpoint.advance(layer + 1, std::move(output));
@@ -176,7 +178,7 @@ ExpertStats Calibration::assemble(const CalibrationCheckpoint& checkpoint) {
         all.input_energies.merge(one.input_energies);
     }
     const HiddenStatesFile last = checkpoint.open_hidden(config().num_layers());
-    all.input_energies[matrix_name(TensorRole::Output, -1)] =
+    all.input_energies[matrix_name({TensorRole::Output}).value()] =
         measure_output_input(pass(last, config().num_layers()));
     return all;
 }

@@ -1,9 +1,6 @@
 #include "calib/layer_measurement.h"
 
 #include <algorithm>
-#include <array>
-#include <fmt/format.h>
-#include <stdexcept>
 
 #include "routing/expert_stats_fields.h"
 
@@ -25,22 +22,6 @@ void add_fields(LayerStats& sum, const LayerStats& part, const Fields& fields) {
     }
 }
 
-struct RoleName {
-    TensorRole role;
-    std::string_view name;
-};
-
-constexpr std::array kRoleNames{
-    RoleName{TensorRole::AttentionQ, "attn_q"},
-    RoleName{TensorRole::AttentionK, "attn_k"},
-    RoleName{TensorRole::AttentionV, "attn_v"},
-    RoleName{TensorRole::AttentionOutput, "attn_output"},
-    RoleName{TensorRole::DenseGate, "ffn_gate"},
-    RoleName{TensorRole::DenseUp, "ffn_up"},
-    RoleName{TensorRole::DenseDown, "ffn_down"},
-    RoleName{TensorRole::Router, "ffn_gate_inp"},
-};
-
 }  // namespace
 
 void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part) {
@@ -56,15 +37,6 @@ void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part) {
         total.tokens += energy.tokens;
         add_values(total.sq_sum, energy.sq_sum, StatMerge::Sum);
     }
-}
-
-std::string matrix_name(TensorRole role, std::int64_t layer) {
-    if (role == TensorRole::Output) return "output";
-    const auto found =
-        std::find_if(kRoleNames.begin(), kRoleNames.end(),
-                     [role](const RoleName& candidate) { return candidate.role == role; });
-    if (found == kRoleNames.end()) throw std::logic_error("no matrix name for this role");
-    return fmt::format("blk.{}.{}", layer, found->name);
 }
 
 }  // namespace espalier

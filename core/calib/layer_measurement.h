@@ -18,7 +18,4 @@ struct LayerMeasurement {
 /// parts were computed.
 void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part);
 
-/// "blk.3.attn_q": the tensor of the GGUF file that has this role, without ".weight".
-std::string matrix_name(TensorRole role, std::int64_t layer);
-
 }  // namespace espalier

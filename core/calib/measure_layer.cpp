@@ -8,12 +8,19 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "nn/block.h"
+#include "nn/embedding.h"
 #include "nn/norms.h"
 #include "nn/torch_errors.h"
 #include "nn/torch_tensors.h"
 
 namespace espalier {
 namespace {
+
+void add_energy(InputEnergy& sum, const InputEnergy& part) {
+    sum.tokens += part.tokens;
+    sum.sq_sum.resize(part.sq_sum.size());
+    for (std::size_t c = 0; c < part.sq_sum.size(); ++c) sum.sq_sum[c] += part.sq_sum[c];
+}
 
 /// Hands what a layer computes to the accumulators.
 class StatsTap final : public LayerTap {
@@ -26,9 +33,9 @@ public:
         InputEnergy energy{.tokens = rows.size(0),
                            .sq_sum = std::vector<double>(static_cast<std::size_t>(rows.size(1)))};
         add_squares(values(rows), energy.sq_sum);
-        for (const TensorRole role : roles) energies_[role] = energy;
+        for (const TensorRole role : roles) add_energy(energies_[role], energy);
     }
-    void on_routing(const Routing& routing) override {
+    void on_routing(const RoutedRows& routing) override {
         has_router_ = true;
         const torch::Tensor selected = routing.selected.to(torch::kInt32);
         accumulator_.add_routing({.num_experts = routing.logits.size(1),
@@ -84,7 +91,7 @@ void check_finite(const torch::Tensor& hidden, std::int64_t layer) {
 
 struct LayerOnHand {
     std::int64_t index;
-    const LayerWeights& weights;
+    const LayerTensors& weights;
     const Rotary& rotary;
 };
 
@@ -132,12 +139,6 @@ void in_order(const LayerPass& pass, Sum& sum, const Measure& measure, const Add
     }
 }
 
-void add_energy(InputEnergy& sum, const InputEnergy& part) {
-    sum.tokens += part.tokens;
-    sum.sq_sum.resize(part.sq_sum.size());
-    for (std::size_t c = 0; c < part.sq_sum.size(); ++c) sum.sq_sum[c] += part.sq_sum[c];
-}
-
 }  // namespace
 
 void embed_windows(const ModelSource& source, const TokenWindows& windows,
@@ -152,8 +153,7 @@ void embed_windows(const ModelSource& source, const TokenWindows& windows,
                  ++w) {
                 ids.insert(ids.end(), windows.windows[w].begin(), windows.windows[w].end());
             }
-            output.write(batch.first_row,
-                         values(decode_rows(source, {TensorRole::TokenEmbedding}, ids)));
+            output.write(batch.first_row, values(embed_tokens(source, ids)));
         }
         source.release_layer(-1);
     });
@@ -163,7 +163,7 @@ LayerMeasurement measure_layer(const LayerPass& pass, std::int64_t layer,
                                HiddenStatesFile& output) {
     return with_torch_errors([&] {
         const c10::InferenceMode inference;
-        const LayerWeights weights = load_layer(pass.source, layer, pass.storage, pass.stop);
+        const LayerTensors weights = load_layer(pass.source, layer, pass.storage, pass.stop);
         // What is held has been copied; what is decoded on use stays mapped until the end.
         if (pass.storage == ExpertStorage::Held) {
             pass.source.release_layer(static_cast<std::int32_t>(layer));
@@ -201,24 +201,6 @@ InputEnergy measure_output_input(const LayerPass& pass) {
         pass.source.release_layer(-1);
         return sum;
     });
-}
-
-std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
-                           std::span<const MicroBatch> batches) {
-    std::int64_t tokens = 1;
-    for (const MicroBatch& batch : batches) tokens = std::max(tokens, batch.num_tokens);
-    const AttentionConfig& attention = config.attention;
-    const std::int64_t width = std::max(config.moe_intermediate_size, config.intermediate_size);
-    // The residual stream and its sums, projected heads (before and after norm and rotation), one
-    // expert that takes every token, three copies of a block of attention scores, float64 sums.
-    const std::int64_t stream = 6 * config.hidden_size;
-    const std::int64_t heads =
-        3 * (attention.num_heads + 2 * attention.num_kv_heads) * attention.head_dim;
-    const std::int64_t expert = 2 * config.hidden_size + 4 * width;
-    const std::int64_t scores = 3 * attention.num_heads * 256 * longest_window(windows);
-    const std::int64_t sums = 2 * config.router.num_experts * (2 * config.hidden_size + width);
-    return sizeof(float) *
-           static_cast<std::uint64_t>(tokens * (stream + heads + expert) + scores + 2 * sums);
 }
 
 }  // namespace espalier

@@ -40,8 +40,4 @@ LayerMeasurement measure_layer(const LayerPass& pass, std::int64_t layer, Hidden
 /// Input energy of the output matrix: of the final norm's rows.
 InputEnergy measure_output_input(const LayerPass& pass);
 
-/// Bytes that one worker needs beside the layer, an upper bound.
-std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
-                           std::span<const MicroBatch> batches);
-
 }  // namespace espalier

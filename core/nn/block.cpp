@@ -1,69 +1,43 @@
 #include "nn/block.h"
 
-#include <array>
-
 #include "nn/attention.h"
-#include "nn/experts.h"
+#include "nn/delta_net.h"
+#include "nn/feed_forward.h"
+#include "nn/latent_attention.h"
 #include "nn/norms.h"
-#include "nn/router.h"
+#include "nn/short_convolution.h"
 
 namespace espalier {
 namespace {
 
-torch::Tensor mix(const BlockContext& context, const LayerConfig& layer,
-                  const torch::Tensor& rows) {
-    const torch::Tensor out = attention({.config = context.config,
-                                         .layer = layer,
-                                         .weights = context.weights.attention,
-                                         .rotary = context.rotary,
-                                         .sequences = context.sequences,
-                                         .tap = context.tap,
-                                         .stop = context.stop},
-                                        rows);
-    if (context.tap != nullptr) context.tap->on_mixer_output(out);
-    return out;
-}
-
-torch::Tensor dense_feed_forward(const BlockContext& context, const torch::Tensor& rows) {
-    const GatedMlp& mlp = context.weights.dense;
-    if (context.tap == nullptr) return gated_mlp(mlp, rows);
-    constexpr std::array kInputs{TensorRole::DenseGate, TensorRole::DenseUp};
-    constexpr std::array kDownInput{TensorRole::DenseDown};
-    context.tap->on_input(kInputs, rows);
-    const torch::Tensor activation = torch::silu(mlp.gate(rows)) * mlp.up(rows);
-    context.tap->on_input(kDownInput, activation);
-    return mlp.down(activation);
-}
-
-torch::Tensor moe_feed_forward(const BlockContext& context, const torch::Tensor& rows) {
-    const RouterConfig& config = context.config.router;
-    if (context.tap != nullptr) {
-        constexpr std::array kInputs{TensorRole::Router};
-        context.tap->on_input(kInputs, rows);
+torch::Tensor mix(const BlockContext& context, const torch::Tensor& rows) {
+    switch (context.layer_config().mixer) {
+        case MixerKind::FullAttention:
+        case MixerKind::SlidingAttention:
+            return attention(context, rows);
+        case MixerKind::LatentAttention:
+            return latent_attention(context, rows);
+        case MixerKind::DeltaNet:
+            return delta_net(context, rows);
+        case MixerKind::ShortConvolution:
+            return short_convolution(context, rows);
     }
-    const Routing routing = route(config, context.weights.router, rows, context.removed);
-    if (context.tap != nullptr) context.tap->on_routing(routing);
-    return routed_experts({.experts = context.weights.experts,
-                           .num_experts = config.num_experts,
-                           .tap = context.tap,
-                           .stop = context.stop},
-                          rows, routing);
+    TORCH_INTERNAL_ASSERT(false);
 }
 
 }  // namespace
 
 torch::Tensor run_block(const BlockContext& context, const torch::Tensor& hidden) {
-    const LayerConfig& layer = context.config.layers.at(static_cast<std::size_t>(context.layer));
     const double epsilon = context.config.rms_norm_eps;
-    const LayerWeights& weights = context.weights;
-    const torch::Tensor mixed =
-        hidden + mix(context, layer, rms_norm(hidden, weights.attention.norm, epsilon));
-    const torch::Tensor rows = rms_norm(mixed, weights.feed_forward_norm, epsilon);
-    const torch::Tensor out = layer.feed_forward == FeedForwardKind::Moe
-                                  ? moe_feed_forward(context, rows)
-                                  : dense_feed_forward(context, rows);
+    const double multiplier = context.config.residual_multiplier;
+    const LayerTensors& weights = context.weights;
+    const torch::Tensor mixed = mix(context, rms_norm(hidden, weights.mixer_norm, epsilon));
+    if (context.tap != nullptr) context.tap->on_mixer_output(mixed);
+    const torch::Tensor between = torch::add(hidden, mixed, multiplier);
+    const torch::Tensor out =
+        feed_forward(context, rms_norm(between, weights.feed_forward_norm, epsilon));
     if (context.tap != nullptr) context.tap->on_feed_forward_output(out);
-    return mixed + out;
+    return torch::add(between, out, multiplier);
 }
 
 }  // namespace espalier

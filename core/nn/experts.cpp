@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include "base/cancel.h"
+#include "nn/activation.h"
 #include "nn/expert_groups.h"
 #include "nn/torch_tensors.h"
 
@@ -12,10 +13,6 @@ namespace {
 torch::Tensor as_index(std::span<const std::int64_t> ids) {
     return torch::from_blob(const_cast<std::int64_t*>(ids.data()),  // NOLINT: read only
                             {static_cast<std::int64_t>(ids.size())}, torch::kInt64);
-}
-
-torch::Tensor activate(const GatedMlp& mlp, const torch::Tensor& rows) {
-    return torch::silu(mlp.gate(rows)) * mlp.up(rows);
 }
 
 /// sum += weight * row. In blocks of a fixed size, which the compiler turns into vectors.
@@ -42,7 +39,7 @@ void add_weighted_rows(const ExpertCall& call, std::span<float> out) {
 }
 
 torch::Tensor infer(const ExpertsContext& context, const torch::Tensor& rows,
-                    const Routing& routing, const ExpertGroups& groups) {
+                    const RoutedRows& routing, const ExpertGroups& groups) {
     torch::Tensor out = torch::zeros_like(rows);
     const std::span<const float> weights = values(routing.weights);
     std::vector<float> own_weights;
@@ -56,7 +53,7 @@ torch::Tensor infer(const ExpertsContext& context, const torch::Tensor& rows,
         }
         const GatedMlp mlp = context.experts.at(expert);
         const torch::Tensor input = rows.index_select(0, as_index(tokens));
-        const torch::Tensor activation = activate(mlp, input);
+        const torch::Tensor activation = activate(context.config, mlp.gate(input), mlp.up(input));
         const ExpertCall call{.expert = expert,
                               .tokens = tokens,
                               .weights = own_weights,
@@ -72,7 +69,7 @@ torch::Tensor infer(const ExpertsContext& context, const torch::Tensor& rows,
 /// The same sum out of differentiable pieces: all outputs expert by expert, put back into [tokens,
 /// top_k].
 torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
-                    const Routing& routing, const ExpertGroups& groups) {
+                    const RoutedRows& routing, const ExpertGroups& groups) {
     std::vector<torch::Tensor> outputs;
     for (std::int64_t expert = 0; expert < context.num_experts; ++expert) {
         throw_if_stopped(context.stop);
@@ -80,7 +77,9 @@ torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
         if (tokens.empty()) continue;
         // The graph keeps the index, which must not point into `groups`.
         const torch::Tensor index = as_index(tokens).clone();
-        outputs.push_back(gated_mlp(context.experts.at(expert), rows.index_select(0, index)));
+        const torch::Tensor input = rows.index_select(0, index);
+        const GatedMlp mlp = context.experts.at(expert);
+        outputs.push_back(mlp.down(activate(context.config, mlp.gate(input), mlp.up(input))));
     }
     const torch::Tensor place_of_slot = torch::argsort(as_index(groups.slots()));
     const torch::Tensor of_slot = torch::cat(outputs, 0).index_select(0, place_of_slot);
@@ -90,12 +89,8 @@ torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
 
 }  // namespace
 
-torch::Tensor gated_mlp(const GatedMlp& mlp, const torch::Tensor& rows) {
-    return mlp.down(activate(mlp, rows));
-}
-
 torch::Tensor routed_experts(const ExpertsContext& context, const torch::Tensor& rows,
-                             const Routing& routing) {
+                             const RoutedRows& routing) {
     const ExpertGroups groups(routing.selected, context.num_experts);
     return c10::GradMode::is_enabled() ? train(context, rows, routing, groups)
                                        : infer(context, rows, routing, groups);

@@ -3,6 +3,7 @@
 #include <stop_token>
 #include <torch/types.h>
 
+#include "model/moe_config.h"
 #include "nn/layer_tap.h"
 #include "nn/layer_weights.h"
 
@@ -10,6 +11,7 @@ namespace espalier {
 
 struct ExpertsContext {
     const ExpertWeights& experts;
+    const ExpertConfig& config;
     std::int64_t num_experts = 0;
     LayerTap* tap = nullptr;  ///< inference passes only
     std::stop_token stop;
@@ -19,9 +21,6 @@ struct ExpertsContext {
 /// evaluated. Each row adds up in ascending expert order, in float32.
 /// @param rows [tokens, hidden]
 torch::Tensor routed_experts(const ExpertsContext& context, const torch::Tensor& rows,
-                             const Routing& routing);
-
-/// down(silu(gate(x)) * up(x))
-torch::Tensor gated_mlp(const GatedMlp& mlp, const torch::Tensor& rows);
+                             const RoutedRows& routing);
 
 }  // namespace espalier

@@ -4,6 +4,11 @@
 
 namespace espalier {
 
+torch::Tensor Head::logits(const MoeConfig& config, const torch::Tensor& normed) const {
+    const torch::Tensor rows = output(normed);
+    return config.logits_divisor == 1.0 ? rows : rows / config.logits_divisor;
+}
+
 TensorKey output_key(const ModelSource& source) {
     const TensorKey own{TensorRole::Output};
     return source.has(own) ? own : TensorKey{TensorRole::TokenEmbedding};

@@ -11,6 +11,9 @@ namespace espalier {
 struct Head {
     torch::Tensor norm;
     Linear output;
+
+    /// @param normed [tokens, hidden], after the final norm
+    torch::Tensor logits(const MoeConfig& config, const torch::Tensor& normed) const;
 };
 
 Head load_head(const ModelSource& source);

@@ -9,10 +9,11 @@
 namespace espalier {
 
 /// A router's choice for a batch of tokens.
-struct Routing {
+struct RoutedRows {
     torch::Tensor logits;    ///< [tokens, experts] float32; -inf for experts that are masked
     torch::Tensor selected;  ///< [tokens, top_k] int64, ascending in each row
     torch::Tensor weights;   ///< [tokens, top_k], what multiplies the expert outputs
+    torch::Tensor scores;    ///< [tokens, experts], see RoutingView; undefined: the logits' order
 };
 
 /// One expert's share of a batch, as it was computed.
@@ -30,10 +31,12 @@ struct ExpertCall {
 class LayerTap {
 public:
     virtual ~LayerTap() = default;
-    /// Input rows of matrices that are no expert's; several roles share one input.
+    /// Input rows of matrices that are no expert's; several roles share one input, and a role's
+    /// rows may come in several calls. LatentKeyUp: the queries' part without position, which is
+    /// what GGUF files multiply it with.
     virtual void on_input(std::span<const TensorRole> /*roles*/, const torch::Tensor& /*rows*/) {}
     virtual void on_mixer_output(const torch::Tensor& /*rows*/) {}
-    virtual void on_routing(const Routing& /*routing*/) {}
+    virtual void on_routing(const RoutedRows& /*routing*/) {}
     virtual void on_expert(const ExpertCall& /*call*/) {}
     virtual void on_feed_forward_output(const torch::Tensor& /*rows*/) {}
 };

@@ -7,26 +7,93 @@
 namespace espalier {
 namespace {
 
-void visit_expert(GatedMlp& mlp, std::int32_t layer, std::int32_t expert,
-                  const TensorVisitor& visit) {
-    visit({TensorRole::ExpertGate, layer, expert}, mlp.gate.weight);
-    visit({TensorRole::ExpertUp, layer, expert}, mlp.up.weight);
-    visit({TensorRole::ExpertDown, layer, expert}, mlp.down.weight);
-}
+using enum TensorRole;
 
-void visit_attention(AttentionWeights& attention, std::int32_t layer, const TensorVisitor& visit) {
-    visit({TensorRole::AttentionNorm, layer}, attention.norm);
-    visit({TensorRole::AttentionQ, layer}, attention.q.weight);
-    visit({TensorRole::AttentionK, layer}, attention.k.weight);
-    visit({TensorRole::AttentionV, layer}, attention.v.weight);
-    visit({TensorRole::AttentionOutput, layer}, attention.output.weight);
-    visit({TensorRole::AttentionQBias, layer}, attention.q.bias);
-    visit({TensorRole::AttentionKBias, layer}, attention.k.bias);
-    visit({TensorRole::AttentionVBias, layer}, attention.v.bias);
-    visit({TensorRole::AttentionOutputBias, layer}, attention.output.bias);
-    visit({TensorRole::AttentionQNorm, layer}, attention.q_norm);
-    visit({TensorRole::AttentionKNorm, layer}, attention.k_norm);
-}
+/// Visits the slots of one layer.
+class LayerVisitor {
+public:
+    LayerVisitor(std::int32_t layer, const TensorVisitor& visit) : layer_(layer), visit_(visit) {}
+
+    void one(TensorRole role, torch::Tensor& slot) const { visit_({role, layer_}, slot); }
+
+    void attention(AttentionTensors& attention) const {
+        one(AttentionQ, attention.q.weight);
+        one(AttentionK, attention.k.weight);
+        one(AttentionV, attention.v.weight);
+        one(AttentionOutput, attention.output.weight);
+        one(AttentionQBias, attention.q.bias);
+        one(AttentionKBias, attention.k.bias);
+        one(AttentionVBias, attention.v.bias);
+        one(AttentionOutputBias, attention.output.bias);
+        one(AttentionQNorm, attention.q_norm);
+        one(AttentionKNorm, attention.k_norm);
+        one(AttentionSinks, attention.sinks);
+    }
+
+    void latent(LatentTensors& latent) const {
+        one(LatentQ, latent.q.weight);
+        one(LatentQDown, latent.q_down.weight);
+        one(LatentQDownBias, latent.q_down.bias);
+        one(LatentQNorm, latent.q_norm);
+        one(LatentQUp, latent.q_up.weight);
+        one(LatentKvDown, latent.kv_down.weight);
+        one(LatentKvDownBias, latent.kv_down.bias);
+        one(LatentKvNorm, latent.kv_norm);
+        one(LatentKeyUp, latent.key_up.weight);
+        one(LatentValueUp, latent.value_up.weight);
+    }
+
+    void delta_net(DeltaNetTensors& delta) const {
+        one(DeltaQkv, delta.qkv.weight);
+        one(DeltaZ, delta.z.weight);
+        one(DeltaBeta, delta.beta.weight);
+        one(DeltaDecay, delta.decay.weight);
+        one(DeltaConvolution, delta.convolution);
+        one(DeltaLogA, delta.log_a);
+        one(DeltaDecayBias, delta.decay_bias);
+        one(DeltaNorm, delta.norm);
+        one(DeltaOutput, delta.output.weight);
+    }
+
+    void convolution(ShortConvolutionTensors& convolution) const {
+        one(ConvolutionIn, convolution.in.weight);
+        one(ConvolutionInBias, convolution.in.bias);
+        one(ConvolutionKernel, convolution.kernel);
+        one(ConvolutionBias, convolution.bias);
+        one(ConvolutionOut, convolution.out.weight);
+        one(ConvolutionOutBias, convolution.out.bias);
+    }
+
+    void expert(GatedMlp& mlp, std::int32_t index) const {
+        visit_({ExpertGate, layer_, index}, mlp.gate.weight);
+        visit_({ExpertUp, layer_, index}, mlp.up.weight);
+        visit_({ExpertDown, layer_, index}, mlp.down.weight);
+        visit_({ExpertGateBias, layer_, index}, mlp.gate.bias);
+        visit_({ExpertUpBias, layer_, index}, mlp.up.bias);
+        visit_({ExpertDownBias, layer_, index}, mlp.down.bias);
+    }
+
+    void feed_forward(LayerTensors& weights) const {
+        one(FeedForwardNorm, weights.feed_forward_norm);
+        one(DenseGate, weights.dense.gate.weight);
+        one(DenseUp, weights.dense.up.weight);
+        one(DenseDown, weights.dense.down.weight);
+        one(Router, weights.router.linear.weight);
+        one(RouterBias, weights.router.linear.bias);
+        one(RouterSelectionBias, weights.router.selection_bias);
+        std::int32_t index = 0;
+        for (GatedMlp& mlp : weights.experts.held) expert(mlp, index++);
+        SharedExpertWeights& shared = weights.shared_expert;
+        one(SharedGate, shared.mlp.gate.weight);
+        one(SharedUp, shared.mlp.up.weight);
+        one(SharedDown, shared.mlp.down.weight);
+        one(SharedScore, shared.score.weight);
+    }
+
+private:
+    std::int32_t layer_;
+    const TensorVisitor& visit_;
+};
 
 }  // namespace
 
@@ -37,27 +104,27 @@ torch::Tensor Linear::operator()(const torch::Tensor& rows) const {
 GatedMlp ExpertWeights::at(std::int64_t expert) const {
     if (!held.empty()) return held[static_cast<std::size_t>(expert)];
     GatedMlp mlp;
-    visit_expert(
-        mlp, layer, static_cast<std::int32_t>(expert),
-        [this](const TensorKey& key, torch::Tensor& slot) { slot = decode_tensor(*source, key); });
+    const TensorVisitor read = [this](const TensorKey& key, torch::Tensor& slot) {
+        slot = decode_optional(*source, key);
+    };
+    LayerVisitor(layer, read).expert(mlp, static_cast<std::int32_t>(expert));
     return mlp;
 }
 
-void visit_tensors(LayerWeights& weights, std::int32_t layer, const TensorVisitor& visit) {
-    visit_attention(weights.attention, layer, visit);
-    visit({TensorRole::FeedForwardNorm, layer}, weights.feed_forward_norm);
-    visit({TensorRole::DenseGate, layer}, weights.dense.gate.weight);
-    visit({TensorRole::DenseUp, layer}, weights.dense.up.weight);
-    visit({TensorRole::DenseDown, layer}, weights.dense.down.weight);
-    visit({TensorRole::Router, layer}, weights.router.weight);
-    std::int32_t expert = 0;
-    for (GatedMlp& mlp : weights.experts.held) visit_expert(mlp, layer, expert++, visit);
+void visit_tensors(LayerTensors& weights, std::int32_t layer, const TensorVisitor& visit) {
+    const LayerVisitor visitor(layer, visit);
+    visitor.one(AttentionNorm, weights.mixer_norm);
+    visitor.attention(weights.attention);
+    visitor.latent(weights.latent);
+    visitor.delta_net(weights.delta_net);
+    visitor.convolution(weights.convolution);
+    visitor.feed_forward(weights);
 }
 
-LayerWeights load_layer(const ModelSource& source, std::int64_t layer, ExpertStorage storage,
+LayerTensors load_layer(const ModelSource& source, std::int64_t layer, ExpertStorage storage,
                         const std::stop_token& stop) {
     const auto index = static_cast<std::int32_t>(layer);
-    LayerWeights weights;
+    LayerTensors weights;
     weights.experts = {.held = {}, .source = &source, .layer = index};
     const auto& config = source.config();
     const bool is_moe =
@@ -74,7 +141,7 @@ LayerWeights load_layer(const ModelSource& source, std::int64_t layer, ExpertSto
 
 std::uint64_t layer_bytes(const ModelSource& source, std::int64_t layer, ExpertStorage storage) {
     const auto& config = source.config();
-    LayerWeights slots;
+    LayerTensors slots;
     if (config.layers.at(static_cast<std::size_t>(layer)).feed_forward == FeedForwardKind::Moe) {
         // Decoded experts are in memory one at a time.
         slots.experts.held.resize(storage == ExpertStorage::Held

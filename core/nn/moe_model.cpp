@@ -23,7 +23,9 @@ MoeModel::MoeModel(const ModelSource& source, const std::stop_token& stop)
 
 void MoeModel::register_parameters() {
     const auto add = [this](const TensorKey& key, torch::Tensor& tensor) {
-        if (tensor.defined()) parameters_.emplace_back(key, tensor.set_requires_grad(true));
+        // The choice of experts is a constant: nothing can be learnt of what only biases it.
+        if (!tensor.defined() || key.role == TensorRole::RouterSelectionBias) return;
+        parameters_.emplace_back(key, tensor.set_requires_grad(true));
     };
     add({TensorRole::TokenEmbedding}, embedding_);
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
@@ -41,7 +43,8 @@ torch::Tensor MoeModel::forward(const torch::Tensor& ids, const std::stop_token&
             std::vector<std::int64_t>(static_cast<std::size_t>(batch), length)};
         const Rotary rotary(config_.attention.rope, length);
         const std::vector<bool> all_kept;
-        torch::Tensor hidden = embedding_.index_select(0, ids.reshape({-1}));
+        torch::Tensor hidden =
+            embedding_.index_select(0, ids.reshape({-1})) * config_.embedding_multiplier;
         for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
             hidden = run_block({.config = config_,
                                 .layer = static_cast<std::int64_t>(layer),
@@ -54,7 +57,7 @@ torch::Tensor MoeModel::forward(const torch::Tensor& ids, const std::stop_token&
                                hidden);
         }
         const torch::Tensor normed = rms_norm(hidden, head_.norm, config_.rms_norm_eps);
-        return head_.output(normed).view({batch, length, -1});
+        return head_.logits(config_, normed).view({batch, length, -1});
     });
 }
 

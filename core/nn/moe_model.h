@@ -21,7 +21,7 @@ public:
     /// @param ids [batch, length] int64 @return logits [batch, length, vocab]
     torch::Tensor forward(const torch::Tensor& ids, const std::stop_token& stop = {}) const;
 
-    /// Everything that is trained, in the order of the layers.
+    /// Everything that can be trained, in the order of the layers.
     const std::vector<std::pair<TensorKey, torch::Tensor>>& parameters() const noexcept {
         return parameters_;
     }
@@ -32,7 +32,7 @@ private:
 
     MoeConfig config_;
     torch::Tensor embedding_;
-    std::vector<LayerWeights> layers_;
+    std::vector<LayerTensors> layers_;
     Head head_;
     std::vector<std::pair<TensorKey, torch::Tensor>> parameters_;
 };

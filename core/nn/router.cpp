@@ -1,12 +1,12 @@
 #include "nn/router.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <limits>
 #include <span>
 
 #include "base/error.h"
+#include "model/router_groups.h"
 #include "nn/torch_tensors.h"
 
 namespace espalier {
@@ -34,15 +34,18 @@ void choose(std::span<const float> scores, std::span<std::int64_t> chosen) {
     std::sort(chosen.begin(), chosen.end());
 }
 
-torch::Tensor choose_top_k(const torch::Tensor& scores, std::int64_t top_k) {
-    const std::int64_t tokens = scores.size(0);
-    torch::Tensor selected = torch::empty({tokens, top_k}, torch::kInt64);
-    const std::span<const float> all = values(scores);
+torch::Tensor choose_top_k(const RouterConfig& config, const torch::Tensor& scores) {
     const auto experts = static_cast<std::size_t>(scores.size(1));
-    const auto k = static_cast<std::size_t>(top_k);
+    const auto k = static_cast<std::size_t>(config.top_k);
+    torch::Tensor selected = torch::empty({scores.size(0), config.top_k}, torch::kInt64);
+    const std::span<const float> all = values(scores);
     auto* out = selected.data_ptr<std::int64_t>();
-    for (std::size_t t = 0; t < static_cast<std::size_t>(tokens); ++t) {
-        choose(all.subspan(t * experts, experts), {out + t * k, k});
+    std::vector<float> row(experts);
+    for (std::size_t t = 0; t < static_cast<std::size_t>(scores.size(0)); ++t) {
+        const auto of_token = all.subspan(t * experts, experts);
+        std::copy(of_token.begin(), of_token.end(), row.begin());
+        keep_best_groups(config, row);
+        choose(row, {out + t * k, k});
     }
     return selected;
 }
@@ -64,23 +67,41 @@ torch::Tensor removed_experts(const RouterConfig& config, const std::vector<bool
     return mask;
 }
 
+/// Scores keep the order of the logits unless a bias is added, or groups are judged by sums. Then
+/// the logits decide, which no softmax has rounded.
+bool has_order_of_logits(const RouterConfig& config) {
+    if (config.has_selection_bias) return false;
+    return config.num_groups <= 1 || config.group_score == GroupScore::Max;
+}
+
+torch::Tensor weights_of(const RouterConfig& config, const torch::Tensor& scores,
+                         const torch::Tensor& selected) {
+    torch::Tensor weights = scores.gather(1, selected);
+    if (config.normalises_top_k) {
+        weights = weights / (weights.sum(1, true) + config.normalising_epsilon);
+    }
+    return config.scale == 1.0 ? weights : weights * config.scale;
+}
+
 }  // namespace
 
-Routing route(const RouterConfig& config, const Linear& router, const torch::Tensor& rows,
-              const std::vector<bool>& removed) {
+RoutedRows route(const RouterConfig& config, const RouterWeights& router, const torch::Tensor& rows,
+                 const std::vector<bool>& removed) {
     const torch::Tensor gone = removed_experts(config, removed);
-    Routing routing;
-    routing.logits = router(rows);
+    RoutedRows routing;
+    routing.logits = router.linear(rows);
     if (gone.defined()) routing.logits = routing.logits.masked_fill(gone, kMinusInfinity);
-    const torch::Tensor probs = config.scoring == RouterScoring::Softmax
-                                    ? torch::softmax(routing.logits, -1)
-                                    : torch::sigmoid(routing.logits);
-    // A kept expert's probability may round to 0: what is gone must still lose against it.
-    torch::Tensor scores = probs.detach();
-    if (gone.defined()) scores = scores.masked_fill(gone, kMinusInfinity);
-    routing.selected = choose_top_k(scores.contiguous(), config.top_k);
-    routing.weights = probs.gather(1, routing.selected);
-    if (config.normalises_top_k) routing.weights = routing.weights / routing.weights.sum(1, true);
+    const torch::Tensor scores = config.scoring == RouterScoring::Softmax
+                                     ? torch::softmax(routing.logits, -1)
+                                     : torch::sigmoid(routing.logits);
+    if (!has_order_of_logits(config)) {
+        routing.scores = scores.detach();
+        if (config.has_selection_bias) routing.scores = routing.scores + router.selection_bias;
+        if (gone.defined()) routing.scores = routing.scores.masked_fill(gone, kMinusInfinity);
+    }
+    const torch::Tensor& ranked = routing.scores.defined() ? routing.scores : routing.logits;
+    routing.selected = choose_top_k(config, ranked.detach().contiguous());
+    routing.weights = weights_of(config, scores, routing.selected);
     return routing;
 }
 

@@ -9,12 +9,13 @@
 
 namespace espalier {
 
-/// Chooses top_k experts for each row. Equal scores: the lower expert id wins.
+/// Chooses top_k experts for each row. Equal scores: the lower expert id wins. Gradients reach the
+/// router through the weights; the choice itself is a constant.
 /// @param rows [tokens, hidden]
 /// @param removed [experts], experts that count as gone: their logits become -inf before any
-/// softmax; empty = none Gradients reach the router through the weights; the choice itself is a
-/// constant.
-Routing route(const RouterConfig& config, const Linear& router, const torch::Tensor& rows,
-              const std::vector<bool>& removed);
+/// softmax, and groups are judged without them; empty = none
+/// @throws Error UsageInvalid if fewer than top_k experts are left
+RoutedRows route(const RouterConfig& config, const RouterWeights& router, const torch::Tensor& rows,
+                 const std::vector<bool>& removed);
 
 }  // namespace espalier

@@ -7,6 +7,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "nn/block.h"
+#include "nn/embedding.h"
 #include "nn/head.h"
 #include "nn/norms.h"
 #include "nn/torch_errors.h"
@@ -35,14 +36,17 @@ public:
     void on_feed_forward_output(const torch::Tensor& rows) override {
         observer_.on_activation(Activation::FeedForwardOutput, layer_, values(rows));
     }
-    void on_routing(const Routing& routing) override {
+    void on_routing(const RoutedRows& routing) override {
         const torch::Tensor selected = routing.selected.to(torch::kInt32);
-        observer_.on_routing(layer_, {.num_experts = routing.logits.size(1),
-                                      .top_k = selected.size(1),
-                                      .logits = values(routing.logits),
-                                      .selected = {selected.data_ptr<std::int32_t>(),
-                                                   static_cast<std::size_t>(selected.numel())},
-                                      .weights = values(routing.weights)});
+        observer_.on_routing(layer_,
+                             {.num_experts = routing.logits.size(1),
+                              .top_k = selected.size(1),
+                              .logits = values(routing.logits),
+                              .selected = {selected.data_ptr<std::int32_t>(),
+                                           static_cast<std::size_t>(selected.numel())},
+                              .weights = values(routing.weights),
+                              .scores = routing.scores.defined() ? values(routing.scores)
+                                                                 : std::span<const float>()});
     }
 
 private:
@@ -57,7 +61,7 @@ std::vector<Batch> embed(const ModelSource& source,
     Sequences sequences;
     const auto flush = [&] {
         if (tokens.empty()) return;
-        batches.push_back({sequences, decode_rows(source, {TensorRole::TokenEmbedding}, tokens)});
+        batches.push_back({sequences, embed_tokens(source, tokens)});
         tokens.clear();
         sequences.lengths.clear();
     };
@@ -88,7 +92,7 @@ void trace_head(const ModelSource& source, const std::vector<Batch>& batches,
         const torch::Tensor normed =
             rms_norm(batch.hidden, head.norm, source.config().rms_norm_eps);
         observer.on_activation(Activation::FinalNorm, 0, values(normed));
-        observer.on_activation(Activation::Logits, 0, values(head.output(normed)));
+        observer.on_activation(Activation::Logits, 0, values(head.logits(source.config(), normed)));
     }
     source.release_layer(-1);
 }
@@ -104,7 +108,7 @@ void trace_layers(const ModelSource& source, const std::vector<std::vector<std::
     const Rotary rotary(config.attention.rope, longest(batches));
     const std::vector<bool> all_kept;
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
-        const LayerWeights weights = load_layer(source, layer, ExpertStorage::Held, stop);
+        const LayerTensors weights = load_layer(source, layer, ExpertStorage::Held, stop);
         ObserverTap tap(layer, observer);
         for (Batch& batch : batches) {
             observer.on_activation(Activation::HiddenStates, layer, values(batch.hidden));

@@ -92,17 +92,16 @@ void FidelityAccumulator::restrict_selection(const RoutedToken& token) {
     restrict_scores(token);
     base_set_.clear();
     for (const std::int32_t expert : token.base_selected) {
-        if (all_scores_[static_cast<std::size_t>(expert)] == kGone) continue;
+        if (all_scores_[static_cast<std::size_t>(expert)] <= kOutsideBestGroups) continue;
         base_set_.push_back(kept_index_[static_cast<std::size_t>(expert)]);
     }
     order_.clear();
     for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
         const auto index = static_cast<std::int32_t>(i);
-        if (all_scores_[static_cast<std::size_t>(scope_.kept[i])] == kGone) continue;
         if (std::find(base_set_.begin(), base_set_.end(), index) == base_set_.end())
             order_.push_back(index);
     }
-    const std::size_t wanted = std::min(token.selected.size(), base_set_.size() + order_.size());
+    const std::size_t wanted = std::min(token.selected.size(), scope_.kept.size());
     const std::size_t missing = wanted > base_set_.size() ? wanted - base_set_.size() : 0;
     const std::size_t ranked = std::min(order_.size(), missing + 1);  // one more, for the margin
     std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(ranked),
@@ -170,13 +169,15 @@ void FidelityAccumulator::add_overlap(const RoutedToken& token) {
 }
 
 void FidelityAccumulator::add_margin(bool flipped) {
-    if (order_.empty()) return;  // every kept expert is chosen: nothing can flip
+    // Every expert that could be is chosen: nothing can flip.
+    if (order_.empty()) return;
+    const double next = base_scores_[static_cast<std::size_t>(order_.front())];
+    if (next <= static_cast<double>(kOutsideBestGroups)) return;
     double last = base_scores_[static_cast<std::size_t>(base_set_.front())];
     for (const std::int32_t index : base_set_) {
         last = std::min(last, base_scores_[static_cast<std::size_t>(index)]);
     }
-    const std::size_t bucket =
-        margin_bucket(last - base_scores_[static_cast<std::size_t>(order_.front())]);
+    const std::size_t bucket = margin_bucket(last - next);
     sum_.margin_tokens[bucket] += 1;
     sum_.margin_flips[bucket] += flipped ? 1 : 0;
 }

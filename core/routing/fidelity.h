@@ -86,7 +86,7 @@ private:
     std::vector<double> base_load_;  ///< [kept], selections
     std::vector<double> load_;
     // The token at hand, by position in kept.
-    std::vector<float> all_scores_;  ///< [experts], -inf for those that the base cannot choose
+    std::vector<float> all_scores_;  ///< [experts], lowest or -inf for what the base cannot choose
     std::vector<double> base_scores_, base_probs_, probs_, base_gates_, gates_;
     std::vector<std::int32_t> base_set_, order_;
 };

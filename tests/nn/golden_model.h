@@ -50,10 +50,23 @@ inline std::vector<std::vector<std::int32_t>> rows_of_ids(const espalier::Safete
     return rows;
 }
 
+/// All cases, as cases.json names them.
+inline std::vector<std::string> cases() {
+    std::vector<std::string> names;
+    for (const auto& [name, values] : espalier::read_json_file(folder("cases.json")).items()) {
+        names.push_back(name);
+    }
+    return names;
+}
+
 /// The suggested absolute tolerance for `what` ("logits", "hidden", …) of cases.json.
 inline double tolerance(const std::string& name, const std::string& what) {
-    const auto cases = espalier::read_json_file(folder("cases.json"));
-    return cases.at(name).at("suggested_abs_tolerance").at(what).get<double>();
+    const auto file = folder(name).parent_path() / "cases.json";
+    return espalier::read_json_file(file)
+        .at(name)
+        .at("suggested_abs_tolerance")
+        .at(what)
+        .get<double>();
 }
 
 /// The same checkpoint under the config that older hub files have.

@@ -1,8 +1,9 @@
 #include <ATen/core/grad_mode.h>
 #include <QTest>
-#include <torch/types.h>
+#include <functional>
 
 #include "nn/attention.h"
+#include "one_layer.h"
 
 using namespace espalier;
 
@@ -10,80 +11,132 @@ namespace {
 
 constexpr std::int64_t kHidden = 12;
 
-MoeConfig config_of(std::int64_t heads, std::int64_t kv_heads) {
-    MoeConfig config;
-    config.hidden_size = kHidden;
-    config.attention.num_heads = heads;
-    config.attention.num_kv_heads = kv_heads;
-    config.attention.head_dim = 8;
-    config.attention.scale = 0.3;
-    config.attention.qk_norm = QkNorm::PerHead;
-    config.attention.rope = {.theta = 100.0, .rotated_dims = 8};
-    return config;
+OneLayer plain_layer() {
+    OneLayer layer;
+    layer.config.hidden_size = kHidden;
+    layer.config.attention = {.num_heads = 4,
+                              .num_kv_heads = 2,
+                              .head_dim = 8,
+                              .scale = 0.3,
+                              .qk_norm = QkNorm::PerHead,
+                              .rope = {.theta = 100.0, .rotated_dims = 8}};
+    layer.config.layers = {{}};
+    return layer;
 }
 
-AttentionWeights random_weights(const AttentionConfig& config) {
-    const auto matrix = [](std::int64_t out, std::int64_t in) {
-        return Linear{.weight = torch::randn({out, in}) * 0.3, .bias = torch::randn({out}) * 0.1};
-    };
+void fill_weights(OneLayer& layer) {
+    const AttentionConfig& config = layer.config.attention;
     const std::int64_t q = config.num_heads * config.head_dim;
     const std::int64_t kv = config.num_kv_heads * config.head_dim;
-    return {.norm = {},
-            .q = matrix(q, kHidden),
-            .k = matrix(kv, kHidden),
-            .v = matrix(kv, kHidden),
-            .output = matrix(kHidden, q),
-            .q_norm = torch::rand({config.head_dim}) + 0.5,
-            .k_norm = torch::rand({config.head_dim}) + 0.5};
+    const bool is_whole = config.qk_norm == QkNorm::Whole;
+    layer.weights.attention = {.q = random_linear(config.has_output_gate ? 2 * q : q, kHidden),
+                               .k = random_linear(kv, kHidden),
+                               .v = random_linear(kv, kHidden),
+                               .output = random_linear(kHidden, q),
+                               .q_norm = random_norm(is_whole ? q : config.head_dim),
+                               .k_norm = random_norm(is_whole ? kv : config.head_dim),
+                               .sinks = torch::randn({config.num_heads})};
 }
 
-/// One head's vector at one position: norm, then rotation of dimension i with i + 4.
-torch::Tensor rotated(const torch::Tensor& x, const torch::Tensor& norm, double epsilon,
-                      std::int64_t position) {
-    const torch::Tensor n = x / (x.square().mean() + epsilon).sqrt() * norm;
-    torch::Tensor out = torch::empty_like(n);
-    for (std::int64_t i = 0; i < 4; ++i) {
-        const double angle =
-            static_cast<double>(position) * std::pow(100.0, -2.0 * static_cast<double>(i) / 8.0);
-        out[i] = n[i] * std::cos(angle) - n[i + 4] * std::sin(angle);
-        out[i + 4] = n[i + 4] * std::cos(angle) + n[i] * std::sin(angle);
+/// Norm, clipping and rotation of one token's heads, [heads, head_dim].
+torch::Tensor prepared(const MoeConfig& config, torch::Tensor heads, const torch::Tensor& norm,
+                       std::int64_t position) {
+    const AttentionConfig& a = config.attention;
+    if (a.qk_norm == QkNorm::Whole) {
+        heads = normed(heads.flatten(), norm, config.rms_norm_eps).view_as(heads);
     }
-    return out;
+    heads = heads.clone();
+    for (std::int64_t h = 0; h < heads.size(0); ++h) {
+        torch::Tensor head = heads[h].clone();
+        if (a.qk_norm == QkNorm::PerHead) head = normed(head, norm, config.rms_norm_eps);
+        if (a.clip_qkv > 0) head = head.clamp(-a.clip_qkv, a.clip_qkv);
+        heads[h] = turned(head, a.rope, position);
+    }
+    return heads;
 }
 
 /// The definition, in float64, one query and one head at a time.
-torch::Tensor plain_attention(const MoeConfig& config, const AttentionWeights& weights,
-                              std::int64_t window, const torch::Tensor& rows) {
+torch::Tensor plain_attention(const OneLayer& layer, const torch::Tensor& rows) {
+    const MoeConfig& config = layer.config;
     const AttentionConfig& a = config.attention;
+    const AttentionTensors& weights = layer.weights.attention;
     const auto project = [&](const Linear& linear, std::int64_t heads) {
         return torch::linear(rows, linear.weight, linear.bias)
-            .view({-1, heads, a.head_dim})
+            .view({rows.size(0), heads, -1})
             .to(torch::kFloat64);
     };
-    torch::Tensor q = project(weights.q, a.num_heads);
+    const torch::Tensor q_and_gate = project(weights.q, a.num_heads);
+    torch::Tensor q = q_and_gate.narrow(2, 0, a.head_dim).clone();
     torch::Tensor k = project(weights.k, a.num_kv_heads);
-    const torch::Tensor v = project(weights.v, a.num_kv_heads);
+    torch::Tensor v = project(weights.v, a.num_kv_heads);
+    if (a.clip_qkv > 0) v = v.clamp(-a.clip_qkv, a.clip_qkv);
     const std::int64_t length = rows.size(0);
     for (std::int64_t t = 0; t < length; ++t) {
-        for (std::int64_t h = 0; h < a.num_heads; ++h) {
-            q[t][h] = rotated(q[t][h].clone(), weights.q_norm, config.rms_norm_eps, t);
-        }
-        for (std::int64_t h = 0; h < a.num_kv_heads; ++h) {
-            k[t][h] = rotated(k[t][h].clone(), weights.k_norm, config.rms_norm_eps, t);
-        }
+        q[t] = prepared(config, q[t], weights.q_norm, t);
+        k[t] = prepared(config, k[t], weights.k_norm, t);
     }
     torch::Tensor mixed = torch::zeros_like(q);
+    const std::int64_t window = config.layers[0].sliding_window;
     for (std::int64_t t = 0; t < length; ++t) {
         const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, t - window + 1) : 0;
         for (std::int64_t h = 0; h < a.num_heads; ++h) {
             const std::int64_t kv = h / (a.num_heads / a.num_kv_heads);
-            const torch::Tensor keys = k.slice(0, first, t + 1).select(1, kv);
-            const torch::Tensor probs = torch::softmax(keys.mv(q[t][h]) * a.scale, 0);
-            mixed[t][h] = v.slice(0, first, t + 1).select(1, kv).t().mv(probs);
+            torch::Tensor weight =
+                torch::exp(k.slice(0, first, t + 1).select(1, kv).mv(q[t][h]) * a.scale);
+            torch::Tensor sum = weight.sum();
+            if (a.has_sinks) sum = sum + torch::exp(weights.sinks[h].to(torch::kFloat64));
+            mixed[t][h] = v.slice(0, first, t + 1).select(1, kv).t().mv(weight / sum);
+            if (a.has_output_gate) {
+                mixed[t][h] *= torch::sigmoid(q_and_gate[t][h].narrow(0, a.head_dim, a.head_dim));
+            }
         }
     }
     return torch::linear(mixed.view({length, -1}).to(torch::kFloat32), weights.output.weight,
                          weights.output.bias);
+}
+
+using Change = std::function<void(OneLayer&)>;
+
+struct Variant {
+    const char* name;
+    std::int64_t length;
+    Change change;
+};
+
+void use_window(OneLayer& layer, std::int64_t window) {
+    layer.config.layers[0] = {.mixer = MixerKind::SlidingAttention, .sliding_window = window};
+}
+
+/// Queries are taken 256 at a time: lengths lie on both sides of that.
+const std::vector<Variant>& variants() {
+    static const std::vector<Variant> all{
+        {"one token", 1, [](OneLayer&) {}},
+        {"grouped queries", 40, [](OneLayer&) {}},
+        {"one head for keys", 17, [](OneLayer& l) { l.config.attention.num_kv_heads = 1; }},
+        {"window", 40, [](OneLayer& l) { use_window(l, 7); }},
+        {"window of one", 9, [](OneLayer& l) { use_window(l, 1); }},
+        {"a whole block", 256, [](OneLayer&) {}},
+        {"two blocks", 300, [](OneLayer&) {}},
+        {"two blocks with a window", 300, [](OneLayer& l) { use_window(l, 50); }},
+        {"sinks", 30, [](OneLayer& l) { l.config.attention.has_sinks = true; }},
+        {"sinks and a window over two blocks", 300,
+         [](OneLayer& l) {
+             l.config.attention.has_sinks = true;
+             use_window(l, 6);
+         }},
+        {"no norm", 20, [](OneLayer& l) { l.config.attention.qk_norm = QkNorm::None; }},
+        {"norm over all heads", 20,
+         [](OneLayer& l) { l.config.attention.qk_norm = QkNorm::Whole; }},
+        {"clipped", 20, [](OneLayer& l) { l.config.attention.clip_qkv = 0.4; }},
+        {"output gate", 20, [](OneLayer& l) { l.config.attention.has_output_gate = true; }},
+        {"a part is rotated", 20, [](OneLayer& l) { l.config.attention.rope.rotated_dims = 4; }},
+        {"pairs side by side, scaled", 20,
+         [](OneLayer& l) {
+             l.config.attention.rope.style = RopeStyle::Pairs;
+             l.config.attention.rope.attention_factor = 1.3;
+         }},
+    };
+    return all;
 }
 
 }  // namespace
@@ -93,45 +146,35 @@ class TestAttention : public QObject {
 
 private Q_SLOTS:
     void equals_the_definition_data() {
-        QTest::addColumn<qint64>("length");
-        QTest::addColumn<qint64>("kv_heads");
-        QTest::addColumn<qint64>("window");
-        // Queries are taken 256 at a time: lengths lie on both sides of that.
-        QTest::addRow("one token") << qint64{1} << qint64{2} << qint64{0};
-        QTest::addRow("grouped queries") << qint64{40} << qint64{2} << qint64{0};
-        QTest::addRow("one head for keys") << qint64{17} << qint64{1} << qint64{0};
-        QTest::addRow("window") << qint64{40} << qint64{2} << qint64{7};
-        QTest::addRow("window of one") << qint64{9} << qint64{4} << qint64{1};
-        QTest::addRow("a whole block") << qint64{256} << qint64{2} << qint64{0};
-        QTest::addRow("two blocks") << qint64{300} << qint64{2} << qint64{0};
-        QTest::addRow("two blocks with a window") << qint64{300} << qint64{2} << qint64{50};
+        QTest::addColumn<int>("variant");
+        for (std::size_t i = 0; i < variants().size(); ++i) {
+            QTest::addRow("%s", variants()[i].name) << static_cast<int>(i);
+        }
     }
 
     void equals_the_definition() {
-        QFETCH(qint64, length);
-        QFETCH(qint64, kv_heads);
-        QFETCH(qint64, window);
+        QFETCH(int, variant);
+        const Variant& one = variants()[static_cast<std::size_t>(variant)];
         const torch::NoGradGuard no_grad;
         torch::manual_seed(1);
-        const MoeConfig config = config_of(4, kv_heads);
-        const AttentionWeights weights = random_weights(config.attention);
-        const LayerConfig layer{
-            .mixer = window > 0 ? MixerKind::SlidingAttention : MixerKind::FullAttention,
-            .sliding_window = window};
-        const Rotary rotary(config.attention.rope, length);
-        const Sequences sequences{{length}};
-        const torch::Tensor rows = torch::randn({length, kHidden});
-        const torch::Tensor out = attention({.config = config,
-                                             .layer = layer,
-                                             .weights = weights,
-                                             .rotary = rotary,
-                                             .sequences = sequences,
-                                             .tap = nullptr,
-                                             .stop = {}},
-                                            rows);
-        const torch::Tensor expected = plain_attention(config, weights, window, rows);
+        OneLayer layer = plain_layer();
+        one.change(layer);
+        fill_weights(layer);
+        const torch::Tensor rows = torch::randn({one.length, kHidden});
+        const torch::Tensor out = layer.run(attention, rows, {one.length});
         // float32 against float64 with float32 projections.
-        QVERIFY((out - expected).abs().max().item<double>() < 2e-5);
+        QVERIFY(largest_difference(out, plain_attention(layer, rows)) < 2e-5);
+    }
+
+    void sequences_do_not_see_each_other() {
+        const torch::NoGradGuard no_grad;
+        torch::manual_seed(2);
+        OneLayer layer = plain_layer();
+        fill_weights(layer);
+        const torch::Tensor rows = torch::randn({12, kHidden});
+        const torch::Tensor both = layer.run(attention, rows, {5, 7});
+        const torch::Tensor second = layer.run(attention, rows.narrow(0, 5, 7), {7});
+        QVERIFY(largest_difference(both.narrow(0, 5, 7), second) < 1e-5);
     }
 };
 

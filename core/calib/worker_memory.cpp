@@ -1,0 +1,95 @@
+#include "calib/worker_memory.h"
+
+#include <algorithm>
+
+namespace espalier {
+namespace {
+
+/// Tokens that are in memory together.
+struct Extent {
+    std::int64_t batch = 1;   ///< in a micro-batch
+    std::int64_t window = 1;  ///< in its longest window
+};
+
+Extent extent_of(const TokenWindows& windows, std::span<const MicroBatch> batches) {
+    Extent extent;
+    for (const MicroBatch& batch : batches) {
+        extent.batch = std::max(extent.batch, batch.num_tokens);
+    }
+    for (const auto& window : windows.windows) {
+        extent.window = std::max(extent.window, static_cast<std::int64_t>(window.size()));
+    }
+    return extent;
+}
+
+/// Four copies of a block of scores: products, with sinks beside them, and probabilities.
+std::int64_t score_floats(const AttentionConfig& config, const Extent& extent) {
+    return 4 * config.num_heads * 256 * extent.window;
+}
+
+/// Projected heads before and after norm and rotation, and the gate.
+std::int64_t attention_floats(const AttentionConfig& config, const Extent& extent) {
+    const std::int64_t queries = config.num_heads * (config.has_output_gate ? 2 : 1);
+    const std::int64_t heads = (queries + 2 * config.num_kv_heads) * config.head_dim;
+    return 3 * extent.batch * heads + score_floats(config, extent);
+}
+
+/// Compressed rows and outputs of the batch; heads of one window at a time.
+std::int64_t latent_floats(const AttentionConfig& config, const Extent& extent) {
+    const LatentConfig& sizes = config.latent;
+    const std::int64_t rows = 2 * (sizes.query_rank + sizes.rank + sizes.rope_dim) +
+                              2 * config.num_heads * sizes.value_dim;
+    const std::int64_t key = sizes.nope_dim + sizes.rope_dim;
+    const std::int64_t heads = config.num_heads * (7 * key + 3 * sizes.value_dim);
+    return extent.batch * rows + extent.window * heads + score_floats(config, extent);
+}
+
+/// Channels, z and outputs of the batch; convolved channels of one window at a time, then chunks.
+std::int64_t delta_net_floats(const DeltaNetConfig& config, const Extent& extent) {
+    constexpr std::int64_t kChunk = 64;
+    const std::int64_t values = config.num_value_heads * config.value_dim;
+    const std::int64_t rows = config.channels() + 5 * values + 6 * config.num_value_heads;
+    const std::int64_t of_window = 6 * config.channels() + 2 * values;
+    const std::int64_t of_chunk =
+        kChunk * (10 * kChunk + 4 * config.key_dim + 6 * config.value_dim) +
+        4 * config.key_dim * config.value_dim;
+    return extent.batch * rows + extent.window * of_window + config.num_value_heads * of_chunk;
+}
+
+std::int64_t mixer_floats(const MoeConfig& config, MixerKind kind, const Extent& extent) {
+    switch (kind) {
+        case MixerKind::FullAttention:
+        case MixerKind::SlidingAttention:
+            return attention_floats(config.attention, extent);
+        case MixerKind::LatentAttention:
+            return latent_floats(config.attention, extent);
+        case MixerKind::DeltaNet:
+            return delta_net_floats(config.delta_net, extent);
+        case MixerKind::ShortConvolution:
+            return 9 * config.hidden_size * extent.batch;
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
+                           std::span<const MicroBatch> batches) {
+    const Extent extent = extent_of(windows, batches);
+    std::int64_t mixer = 0;
+    for (const LayerConfig& layer : config.layers) {
+        mixer = std::max(mixer, mixer_floats(config, layer.mixer, extent));
+    }
+    // The residual stream and its sums, routed and shared outputs, one expert that takes every
+    // token, and sums in float64 of the batch and of the wave.
+    const std::int64_t width = std::max(
+        {config.moe_intermediate_size, config.intermediate_size, config.shared_expert.width});
+    const std::int64_t streams = 7 * config.hidden_size;
+    const std::int64_t expert = 2 * config.hidden_size + 6 * width + 4 * config.router.num_experts;
+    const std::int64_t sums =
+        4 * config.router.num_experts * (2 * config.hidden_size + config.moe_intermediate_size);
+    return sizeof(float) *
+           static_cast<std::uint64_t>(extent.batch * (streams + expert) + mixer + sums);
+}
+
+}  // namespace espalier
