@@ -31,6 +31,15 @@ private Q_SLOTS:
         row("qwen3moe", "blk.2.ffn_gate_exps.weight", ExpertGate, 2, -1);
         row("llama", "blk.2.ffn_gate.5.weight", ExpertGate, 2, 5);
         row("llama", "output.weight", Output, -1, -1);
+        row("gpt_oss", "model.layers.1.mlp.experts.gate_up_proj", ExpertGate, 1, -1);
+        row("gpt_oss", "model.layers.1.mlp.experts.down_proj_blocks", ExpertDown, 1, -1);
+        row("gpt_oss", "model.layers.1.mlp.experts.down_proj_scales", ExpertDown, 1, -1);
+        row("gpt_oss", "model.layers.1.mlp.experts.down_proj_bias", ExpertDownBias, 1, -1);
+        row("deepseek_v3", "model.layers.4.mlp.experts.5.up_proj.weight_scale_inv", ExpertUp, 4, 5);
+        row("deepseek_v3", "model.layers.4.self_attn.kv_b_proj.weight", LatentKeyUp, 4, -1);
+        row("qwen3_5_moe", "model.language_model.norm.weight", OutputNorm, -1, -1);
+        row("qwen3_5_moe", "model.language_model.layers.2.linear_attn.A_log", DeltaLogA, 2, -1);
+        row("lfm2moe", "blk.2.shortconv.conv.weight", ConvolutionKernel, 2, -1);
     }
 
     void names_lead_to_keys() {
@@ -64,13 +73,25 @@ private Q_SLOTS:
     }
 
     void every_pattern_leads_back_to_itself() {
-        for (const char* family : {"qwen3_moe", "mixtral", "qwen3moe", "llama"}) {
+        for (const char* family :
+             {"mixtral",          "qwen2_moe",     "qwen3_moe",  "qwen3_next",  "qwen3_5_moe",
+              "qwen3_5_moe_text", "olmoe",         "gpt_oss",    "deepseek_v2", "deepseek_v3",
+              "glm4_moe",         "glm4_moe_lite", "granitemoe", "lfm2_moe",    "llama",
+              "qwen2moe",         "qwen3moe",      "qwen3next",  "qwen35moe",   "gpt-oss",
+              "deepseek2",        "glm4moe",       "granitemoe", "lfm2moe"}) {
             const NameTable* table = hub_names(family) ? hub_names(family) : gguf_names(family);
+            QVERIFY2(table, family);
             for (const auto& row : table->names) {
                 const bool in_layer = row.pattern.find("{l}") != std::string_view::npos;
                 const bool of_expert = row.pattern.find("{e}") != std::string_view::npos;
                 const TensorKey key{row.role, in_layer ? 12 : -1, of_expert ? 34 : -1};
-                QVERIFY(match_name(*table, tensor_name(row.pattern, key)) == key);
+                std::string name = tensor_name(row.pattern, key);
+                if (row.form == TensorForm::Mxfp4Pair) name += "_blocks";
+                const auto found = match_name(*table, name);
+                QVERIFY2(found, name.c_str());
+                // A tensor that holds several roles answers with the first of them.
+                QVERIFY(found->layer == key.layer && found->expert == key.expert);
+                QVERIFY(is_expert_role(found->role) == is_expert_role(key.role));
             }
         }
     }
