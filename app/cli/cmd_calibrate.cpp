@@ -53,7 +53,7 @@ std::optional<Json> calibrate(const CalibrateOptions& options, const Session& se
     if (!options.shard.empty()) parse_shard(options.shard, request);
     request.num_threads = session.num_threads;
     request.memory_budget = session.memory_budget;
-    TerminalObserver observer(LogLines::New);
+    TerminalObserver observer;
     const CalibrateResult result = torch_services().calibrate(request, observer, session.stop);
     if (!session.json) {
         fmt::print("{}\n{:.1f} s, peak memory {}\n", result.out.string(), result.seconds,

@@ -49,14 +49,22 @@ Json torch_state() {
     }
 }
 
+Json disk_state() {
+    try {
+        const fs::path folder = data_folder();
+        return {{"folder", folder.string()}, {"available", fs::space(folder).available}};
+    } catch (const Error& error) {
+        return {{"folder", nullptr}, {"available", 0}, {"problem", error.what()}};
+    }
+}
+
 Json examine() {
     const MachineMemory memory = machine_memory();
-    const auto disk = fs::space(data_folder());
     const std::string blas = blas_library();
     return {{"threads", num_physical_cores()},
             {"simd", kernels::simd_target()},
             {"memory", {{"total", memory.total_bytes}, {"available", memory.available_bytes}}},
-            {"disk", {{"folder", data_folder().string()}, {"available", disk.available}}},
+            {"disk", disk_state()},
             {"blas", {{"library", blas}, {"advice", blas_advice(blas)}}},
             {"torch", torch_state()},
             {"sandbox", ::access("/usr/bin/bwrap", X_OK) == 0}};
@@ -69,8 +77,11 @@ std::optional<Json> doctor(const DoctorOptions&, const Session& session) {
                found["simd"].get<std::string>());
     fmt::print("memory   {} of {} free\n", memory_text(found["memory"]["available"]),
                memory_text(found["memory"]["total"]));
-    fmt::print("disk     {} free in {}\n", size_text(found["disk"]["available"]),
-               found["disk"]["folder"].get<std::string>());
+    const Json& disk = found["disk"];
+    fmt::print("disk     {}\n", disk.contains("problem")
+                                    ? disk["problem"].get<std::string>()
+                                    : fmt::format("{} free in {}", size_text(disk["available"]),
+                                                  disk["folder"].get<std::string>()));
     fmt::print("BLAS     {}\n", found["blas"]["library"].get<std::string>());
     const std::string advice = found["blas"]["advice"];
     if (!advice.empty()) fmt::print("         {}\n", advice);

@@ -32,9 +32,7 @@ void add_merge_stats(CLI::App& app, Chosen& chosen) {
     auto options = std::make_shared<MergeOptions>();
     auto* command = app.add_subcommand("merge-stats",
                                        "Joins the shards of one calibration, in the order given");
-    command->add_option("FILE", options->files, "Statistics of the shards")
-        ->required()
-        ->check(CLI::ExistingFile);
+    command->add_option("FILE", options->files, "Statistics of the shards")->required();
     command->add_option("--out", options->out, "The joined statistics file")->required();
     does(*command, chosen, options, merge_stats);
 }

@@ -38,8 +38,8 @@ std::optional<Json> list(const ModelsOptions&, const Session& session) {
 }
 
 std::optional<Json> add(const ModelsOptions& options, const Session& session) {
+    const auto source = ModelSource::open(options.target);
     const auto path = std::filesystem::canonical(options.target);
-    const auto source = ModelSource::open(path);
     const ModelReport report = report_on(*source);
     const ModelRecord record{.name = options.name.empty() ? source->name() : options.name,
                              .path = path.string(),
@@ -70,9 +70,7 @@ void add_models(CLI::App& app, Chosen& chosen) {
     models->require_subcommand(1);
     does(*models->add_subcommand("list", "What is in it"), chosen, options, list);
     auto* adding = models->add_subcommand("add", "Links a model; its files stay where they are");
-    adding->add_option("PATH", options->target, "Hub folder or .gguf")
-        ->required()
-        ->check(CLI::ExistingPath);
+    adding->add_option("PATH", options->target, "Hub folder or .gguf")->required();
     adding->add_option("--name", options->name, "Its name here (default: folder or file name)");
     does(*adding, chosen, options, add);
     auto* removing = models->add_subcommand("remove", "Forgets a model; its files stay");

@@ -7,6 +7,7 @@
 #include "app/cli/print.h"
 #include "app/cli/token_ids.h"
 #include "base/error.h"
+#include "pipeline/config_fields.h"
 
 namespace espalier::cli {
 namespace {
@@ -15,6 +16,8 @@ struct TokenizeOptions {
     std::string model;
     bool decodes = false;
 };
+
+enum class Direction { Encode, Decode };
 
 /// `tokenize` needs tokenizer.json alone: a folder without weights will do.
 Tokenizer load_tokenizer(const std::string& model) {
@@ -26,30 +29,64 @@ Tokenizer load_tokenizer(const std::string& model) {
     return tokenizer_of(*ModelSource::open(path));
 }
 
-Json answer(const Tokenizer& tokenizer, const Json& request, bool decodes,
-            const std::string& where) {
-    if (decodes) {
-        const auto ids = token_ids_from_json(request.at("ids"), where);
-        return {{"text", tokenizer.decode(ids, request.value("skip_special", false))}};
+[[noreturn]] void refuse(const std::string& what, Direction direction) {
+    throw Error(ErrorCode::DataLine, what,
+                direction == Direction::Decode ? R"(Write {"ids": [...]} on every line.)"
+                                               : R"(Write {"text": "..."} on every line.)");
+}
+
+/// A field of the right kind; `value` as it was if it is absent.
+template <typename T>
+bool take(const Json& request, const char* name, T& value, const std::string& where,
+          Direction direction) {
+    const auto found = request.find(name);
+    if (found == request.end()) return false;
+    if (read_json_value(*found, value)) return true;
+    refuse(fmt::format("In {}, \"{}\" cannot be {}.", where, name, json_line(*found).substr(0, 40)),
+           direction);
+}
+
+Json parse_request(const std::string& line, const std::string& where, Direction direction) {
+    Json request;
+    try {
+        request = parse_json(line, "what stands there");
+    } catch (const Error& error) {
+        refuse(fmt::format("In {}, {}", where, error.what()), direction);
     }
-    return {{"ids", tokenizer.encode(request.at("text").get<std::string>(),
-                                     request.value("add_special", true))}};
+    if (!request.is_object()) refuse(fmt::format("In {} there is no object.", where), direction);
+    return request;
+}
+
+Json encode(const Tokenizer& tokenizer, const Json& request, const std::string& where) {
+    std::string text;
+    bool adds_special = true;
+    if (!take(request, "text", text, where, Direction::Encode)) {
+        refuse(fmt::format("In {} there is no \"text\".", where), Direction::Encode);
+    }
+    take(request, "add_special", adds_special, where, Direction::Encode);
+    return {{"ids", tokenizer.encode(text, adds_special)}};
+}
+
+Json decode(const Tokenizer& tokenizer, const Json& request, const std::string& where) {
+    bool skips_special = false;
+    if (!request.contains("ids")) {
+        refuse(fmt::format("In {} there is no \"ids\".", where), Direction::Decode);
+    }
+    take(request, "skip_special", skips_special, where, Direction::Decode);
+    return {{"text", tokenizer.decode(token_ids_from_json(request["ids"], where), skips_special)}};
 }
 
 std::optional<Json> tokenize(const TokenizeOptions& options, const Session& session) {
     const Tokenizer tokenizer = load_tokenizer(options.model);
+    const Direction direction = options.decodes ? Direction::Decode : Direction::Encode;
     InputLines lines;
     std::int64_t number = 1;
     for (auto line = lines.next(session.stop); line; line = lines.next(session.stop), ++number) {
         if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
         const std::string where = fmt::format("line {} of the input", number);
-        try {
-            print_json(answer(tokenizer, parse_json(*line, where), options.decodes, where));
-        } catch (const Json::exception& error) {
-            throw Error(ErrorCode::DataLine, fmt::format("In {}: {}.", where, error.what()),
-                        options.decodes ? R"(Write {"ids": [...]} on every line.)"
-                                        : R"(Write {"text": "..."} on every line.)");
-        }
+        const Json request = parse_request(*line, where, direction);
+        print_json(options.decodes ? decode(tokenizer, request, where)
+                                   : encode(tokenizer, request, where));
     }
     return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fmt/format.h>
 #include <new>
@@ -97,10 +98,16 @@ int main(int argc, char** argv) {
     }
     set_log_level(log_level);
     session.stop = signals.token();
-    return run(
+    const int code = run(
         [&](const cli::Session&) {
             if (!memory_budget.empty()) session.memory_budget = parse_size(memory_budget);
             return chosen.work(session);
         },
         session);
+    // Who stops does not wait until libtorch has taken itself apart; everything is written by now.
+    if (code == cli::kExitCancelled) {
+        std::fflush(stdout);
+        std::_Exit(code);
+    }
+    return code;
 }

@@ -45,9 +45,6 @@ void TerminalObserver::on_event(const RunEvent& event) {
     } else if (const auto* finished = std::get_if<StageFinished>(&event)) {
         log("run").info("{} done in {:.1f} s, peak memory {}", finished->stage, finished->seconds,
                         memory_text(finished->peak_bytes));
-    } else if (const auto* said = std::get_if<LogLine>(&event);
-               said != nullptr && lines_ == LogLines::New) {
-        log("run").log(spdlog::level::from_str(said->level), "{}", said->text);
     }
 }
 

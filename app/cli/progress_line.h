@@ -33,18 +33,13 @@ private:
     std::chrono::steady_clock::time_point last_;
 };
 
-/// Whether log lines among the events are news: a run has written them to the log already.
-enum class LogLines { Logged, New };
-
-/// Passes a run's events to the progress line and the log.
+/// Passes a run's events to the progress line and the log, but for log lines: those are there
+/// already.
 class TerminalObserver : public RunObserver {
 public:
-    explicit TerminalObserver(LogLines lines) : lines_(lines) {}
-
     void on_event(const RunEvent& event) override;
 
 private:
-    LogLines lines_;
     ProgressLine line_;
     std::string stage_;
 };

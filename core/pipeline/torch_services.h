@@ -27,7 +27,7 @@ public:
 
     /// Measures the experts of a model over calibration data and writes the statistics. A call that
     /// was cut off, repeated with the same request, goes on after the last finished layer. Reports
-    /// StageProgress (of stage 0), LayerMeasured and LogLine. @throws Error, Cancelled
+    /// StageProgress (of stage 0) and LayerMeasured. @throws Error, Cancelled
     virtual CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,
                                       std::stop_token stop) = 0;
 };
