@@ -103,13 +103,6 @@ struct LayerTensors {
     SharedExpertWeights shared_expert;
 };
 
-// The native engine has classes of these names; one namespace cannot have both.
-using LayerWeights = LayerTensors;
-using AttentionWeights = AttentionTensors;
-using LatentWeights = LatentTensors;
-using DeltaNetWeights = DeltaNetTensors;
-using ShortConvolutionWeights = ShortConvolutionTensors;
-
 /// Reads one layer. Stops between tensors.
 LayerTensors load_layer(const ModelSource& source, std::int64_t layer, ExpertStorage storage,
                         const std::stop_token& stop);

@@ -86,6 +86,27 @@ std::string describe(const Include& include) {
            include.target;
 }
 
+/// "espalier::ExpertPlan" of every class that other files could name too.
+std::vector<std::string> types_of(const fs::path& file) {
+    static const std::regex space("^namespace ([A-Za-z_:]+) \\{");
+    static const std::regex type("^(struct|class) ([A-Za-z_]+)( final)?( :.*)? \\{");
+    std::vector<std::string> found;
+    std::ifstream stream(file);
+    std::string line;
+    std::string name;
+    bool is_hidden = false;
+    while (std::getline(stream, line)) {
+        std::smatch match;
+        if (line == "namespace {") is_hidden = true;
+        if (line == "}  // namespace") is_hidden = false;
+        if (std::regex_search(line, match, space)) name = match[1].str() + "::";
+        if (!is_hidden && std::regex_search(line, match, type)) {
+            found.push_back(name + match[2].str());
+        }
+    }
+    return found;
+}
+
 void report(const std::vector<std::string>& offences) {
     std::string text;
     for (const auto& offence : offences) text += "\n  " + offence;
@@ -135,6 +156,24 @@ private Q_SLOTS:
             }
         }
         QVERIFY2(rest.empty(), rest.empty() ? "" : rest.begin()->first.c_str());
+    }
+
+    /// The linker keeps one of two classes of the same name, and calls its destructor for both.
+    void no_two_files_of_core_define_one_name() {
+        std::map<std::string, fs::path> places;
+        std::vector<std::string> offences;
+        for (const auto& entry : fs::recursive_directory_iterator(kRoot / "core")) {
+            const auto extension = entry.path().extension();
+            if (extension != ".h" && extension != ".cpp") continue;
+            for (const std::string& name : types_of(entry.path())) {
+                const auto [first, is_new] = places.emplace(name, entry.path());
+                if (is_new) continue;
+                offences.push_back(name + " in " + fs::relative(entry.path(), kRoot).string() +
+                                   " and " + fs::relative(first->second, kRoot).string());
+            }
+        }
+        QVERIFY(places.size() > 200);
+        report(offences);
     }
 
     void core_knows_no_qt_and_neither_ui_nor_app() {
