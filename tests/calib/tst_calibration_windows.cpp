@@ -1,9 +1,15 @@
+#include <QTemporaryDir>
 #include <QTest>
+#include <filesystem>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "calib/calibration_windows.h"
+#include "support/error_of.h"
+#include "support/linked_model.h"
 
 using namespace espalier;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -46,6 +52,27 @@ private Q_SLOTS:
             }
         }
         QCOMPARE(next, 31U);
+    }
+
+    void messages_are_rendered_with_the_models_special_tokens() {
+        const QTemporaryDir dir;
+        const fs::path folder = dir.path().toStdString();
+        test::link_model(fs::path(ESPALIER_SAMPLE) / "model", folder / "chat",
+                         test::chat_files_with_bos());
+        const auto model = ModelSource::open(folder / "chat");
+        const Tokenizer tokenizer(model->tokenizer_files()->tokenizer);
+        write_file(folder / "a.jsonl", R"({"messages": [{"role": "user", "content": "Hi"}]})");
+        write_file(folder / "same.txt", "STARTSuser:Hi;");
+        CalibrateRequest request;
+        request.data = {{.path = folder / "a.jsonl", .task = "chat"}};
+        request.probe = "none";
+        const CalibrationWindows read = read_calibration_windows(request, *model);
+        QCOMPARE(read.windows.windows.front(), tokenizer.encode("STARTSuser:Hi;", false));
+
+        request.probe = (folder / "same.txt").string();  // the same document, written out
+        const auto error = test::error_of([&] { read_calibration_windows(request, *model); });
+        QVERIFY(error);
+        QCOMPARE(error->code(), ErrorCode::DataLine);
     }
 
     void an_empty_shard_is_refused() {

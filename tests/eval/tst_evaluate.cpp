@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "eval/evaluate.h"
 #include "prune/write_pruned.h"
+#include "support/linked_model.h"
 
 using namespace espalier;
 namespace fs = std::filesystem;
@@ -57,6 +58,17 @@ private:
     }
 
 private Q_SLOTS:
+    void messages_are_rendered_with_the_models_special_tokens() {
+        test::link_model(kModel, path("chat"), test::chat_files_with_bos());
+        write_file(path("chat.jsonl"), R"({"messages": [{"role": "user", "content": "Hi"}]})");
+        const auto model = ModelSource::open(path("chat"));
+        const auto text = read_texts(*model, std::vector{path("chat.jsonl").string()}).front();
+        const Tokenizer tokenizer(model->tokenizer_files()->tokenizer);
+        std::vector<TokenId> expected = tokenizer.encode("STARTSuser:Hi;", false);
+        if (text.bos >= 0) expected.insert(expected.begin(), text.bos);
+        QCOMPARE(text.ids, expected);
+    }
+
     void perplexity_alone_has_the_documented_shape() {
         const auto model = ModelSource::open(kModel);
         ThreadPool pool(1);

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/json.h"
+#include "support/compare_json.h"
 
 namespace espalier::test {
 

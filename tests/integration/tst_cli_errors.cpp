@@ -1,6 +1,8 @@
 #include <QTest>
 
 #include "cli.h"
+#include "run_compare.h"
+#include "support/linked_model.h"
 
 using namespace espalier;
 using espalier::test::Answer;
@@ -9,6 +11,17 @@ class tst_cli_errors : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void initTestCase() {
+        test::link_model(m_cli.sample("model").toStdString(), m_cli.file("hub/model"), {});
+        VERIFY_DONE(m_cli.run(
+            {"export", m_cli.sample("model"), "--to", "gguf", "--out", m_cli.path("whole.gguf")}));
+        write_file(m_cli.file("every.json"), R"({"version": 1, "layers": []})");
+        write_json_file(m_cli.file("recipe.json"),
+                        {{"version", 1},
+                         {"model", "hub/model"},
+                         {"stages", {{{"stage", "quantize"}, {"type", "q8_0"}}}}});
+    }
+
     void damaged_files_are_refused_and_odd_ones_read_data() {
         QTest::addColumn<QString>("file");
         QTest::addColumn<QString>("expect");
@@ -73,7 +86,61 @@ private Q_SLOTS:
         QFETCH(QStringList, arguments);
         const Answer answer = m_cli.run(arguments);
         QCOMPARE(answer.code, 2);
-        QVERIFY(!answer.err.isEmpty());
+        QVERIFY(answer.err.startsWith("error: "));
+        QVERIFY(answer.err.trimmed().endsWith("[E-USE-01]"));
+        QVERIFY(answer.out.isEmpty());
+
+        const Answer scripted = m_cli.run(QStringList{"--json"} + arguments);
+        QCOMPARE(scripted.code, 2);
+        const Json error = scripted.json().at("error");
+        COMPARE_JSON(error.at("code"), Json("E-USE-01"));
+        QVERIFY(error.at("message").get<std::string>().ends_with("."));
+        QVERIFY(!error.at("hint").get<std::string>().empty());
+        QCOMPARE(scripted.out.trimmed().count('\n'), 0);
+    }
+
+    void nothing_writes_over_its_input_data() {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<QString>("out");
+        const QString hub = m_cli.path("hub/model");
+        const QString file = m_cli.path("whole.gguf");
+        const QString plan = m_cli.path("every.json");
+        const QStringList prune{"prune", hub, "--expert-plan", plan};
+        QTest::addRow("prune, itself") << prune << hub;
+        QTest::addRow("prune, inside") << prune << hub + "/cut";
+        QTest::addRow("prune, around") << prune << m_cli.path("hub");
+        QTest::addRow("prune, the plan") << prune << plan;
+        QTest::addRow("prune, gguf") << QStringList{"prune", file, "--expert-plan", plan} << file;
+        QTest::addRow("quantize, itself")
+            << QStringList{"quantize", file, "--type", "q8_0"} << file;
+        QTest::addRow("quantize, inside")
+            << QStringList{"quantize", hub, "--type", "q8_0"} << hub + "/model.gguf";
+        QTest::addRow("export, itself") << QStringList{"export", file, "--to", "gguf"} << file;
+        QTest::addRow("export, inside") << QStringList{"export", hub, "--to", "hf"} << hub + "/hf";
+        QTest::addRow("calibrate, inside")
+            << QStringList{"calibrate", hub, "--data", plan} << hub + "/stats.safetensors";
+        QTest::addRow("calibrate, the data")
+            << QStringList{"calibrate", hub, "--data", "x=" + plan} << plan;
+        QTest::addRow("select, the statistics")
+            << QStringList{"select", hub, "--stats", plan, "--keep", "4"} << plan;
+        QTest::addRow("select, inside")
+            << QStringList{"select", hub, "--stats", plan, "--keep", "4"} << hub + "/plan.json";
+        QTest::addRow("merge-stats") << QStringList{"merge-stats", plan} << plan;
+        QTest::addRow("trace, the ids") << QStringList{"trace", hub, "--ids", plan} << plan;
+        QTest::addRow("run, inside")
+            << QStringList{"run", m_cli.path("recipe.json")} << hub + "/run";
+    }
+
+    void nothing_writes_over_its_input() {
+        QFETCH(QStringList, arguments);
+        QFETCH(QString, out);
+        const auto before = test::results_of(m_cli.file("."));
+        const Answer answer =
+            m_cli.run(QStringList{"--json"} + arguments + QStringList{"--out", out});
+        QCOMPARE(answer.code, 3);
+        COMPARE_JSON(answer.json().at("error").at("code"), Json("E-FILE-07"));
+        QVERIFY(answer.err.contains(out.toUtf8()));
+        QVERIFY(test::results_of(m_cli.file(".")) == before);
     }
 
     void help_and_version_end_with_0() {

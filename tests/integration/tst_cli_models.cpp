@@ -25,15 +25,15 @@ private Q_SLOTS:
         const Answer answer = m_cli.run({"--json", "inspect", m_cli.sample("model")});
         VERIFY_DONE(answer);
         const Json json = answer.json();
-        QCOMPARE(json.at("family"), Json("qwen3_moe"));
-        QCOMPARE(json.at("layers"), Json(6));
-        QCOMPARE(json.at("hidden_size"), Json(256));
-        QCOMPARE(json.at("experts"), Json(32));
-        QCOMPARE(json.at("experts_per_token"), Json(4));
-        QCOMPARE(json.at("shared_experts"), Json(0));
-        QCOMPARE(json.at("context_length"), Json(4096));
+        COMPARE_JSON(json.at("family"), Json("qwen3_moe"));
+        COMPARE_JSON(json.at("layers"), Json(6));
+        COMPARE_JSON(json.at("hidden_size"), Json(256));
+        COMPARE_JSON(json.at("experts"), Json(32));
+        COMPARE_JSON(json.at("experts_per_token"), Json(4));
+        COMPARE_JSON(json.at("shared_experts"), Json(0));
+        COMPARE_JSON(json.at("context_length"), Json(4096));
         QVERIFY(json.at("parameters").at("total") > json.at("parameters").at("active"));
-        QCOMPARE(json.at("bytes"), json.at("types").at("BF16"));
+        COMPARE_JSON(json.at("bytes"), json.at("types").at("BF16"));
         const Json& tensor = json.at("tensors").at(0);
         for (const char* key : {"name", "shape", "type", "bytes"}) QVERIFY(tensor.contains(key));
     }
@@ -46,7 +46,7 @@ private Q_SLOTS:
         const Answer pruned = m_cli.run({"--json", "prune", m_cli.sample("model"), "--expert-plan",
                                          m_cli.path("plan.json"), "--out", m_cli.path("cut")});
         VERIFY_DONE(pruned);
-        QCOMPARE(pruned.json().at("metrics").at("experts_after"), Json(16));
+        COMPARE_JSON(pruned.json().at("metrics").at("experts_after"), Json(16));
         for (const char* key : {"out", "seconds", "peak_bytes", "metrics"}) {
             QVERIFY(pruned.json().contains(key));
         }
@@ -54,15 +54,15 @@ private Q_SLOTS:
                                             "q4_k_m", "--out", m_cli.path("cut.gguf")});
         VERIFY_DONE(quantized);
         const Json report = m_cli.run({"--json", "inspect", m_cli.path("cut.gguf")}).json();
-        QCOMPARE(report.at("experts"), Json(16));
-        QCOMPARE(report.at("family"), Json("qwen3_moe"));
+        COMPARE_JSON(report.at("experts"), Json(16));
+        COMPARE_JSON(report.at("family"), Json("qwen3_moe"));
 
         VERIFY_DONE(m_cli.run({"--json", "export", m_cli.path("cut"), "--to", "gguf", "--out",
                                m_cli.path("plain.gguf")}));
         VERIFY_DONE(m_cli.run({"--json", "export", m_cli.path("cut.gguf"), "--to", "hf", "--out",
                                m_cli.path("hub")}));
-        QCOMPARE(m_cli.run({"--json", "inspect", m_cli.path("hub")}).json().at("experts"),
-                 Json(16));
+        COMPARE_JSON(m_cli.run({"--json", "inspect", m_cli.path("hub")}).json().at("experts"),
+                     Json(16));
     }
 
     void a_gguf_file_is_pruned_to_a_gguf_file() {
@@ -77,7 +77,7 @@ private Q_SLOTS:
         VERIFY_DONE(pruned);
         const Json whole = m_cli.run({"--json", "inspect", m_cli.path("whole.gguf")}).json();
         const Json small = m_cli.run({"--json", "inspect", m_cli.path("small.gguf")}).json();
-        QCOMPARE(small.at("experts"), Json(16));
+        COMPARE_JSON(small.at("experts"), Json(16));
         QVERIFY(small.at("bytes").get<int>() < whole.at("bytes").get<int>());
     }
 
@@ -92,7 +92,7 @@ private Q_SLOTS:
             m_cli.run(QStringList{"--json", "generate", m_cli.path("applied")} + prompt);
         VERIFY_DONE(masked);
         VERIFY_DONE(cut);
-        QCOMPARE(cut.json().at("ids"), masked.json().at("ids"));
+        COMPARE_JSON(cut.json().at("ids"), masked.json().at("ids"));
     }
 
     void the_library_names_models() {
@@ -100,7 +100,7 @@ private Q_SLOTS:
         const Json list = m_cli.run({"--json", "models", "list"}).json();
         const std::string text = list.dump();
         QVERIFY(text.find("\"tiny\"") != std::string::npos);
-        QCOMPARE(m_cli.run({"--json", "inspect", "tiny"}).json().at("layers"), Json(6));
+        COMPARE_JSON(m_cli.run({"--json", "inspect", "tiny"}).json().at("layers"), Json(6));
         VERIFY_DONE(m_cli.run({"models", "remove", "tiny"}));
         QCOMPARE(m_cli.run({"inspect", "tiny"}).code, 3);
         QCOMPARE(m_cli.run({"models", "remove", "tiny"}).code, 3);

@@ -73,14 +73,14 @@ private Q_SLOTS:
         QTRY_VERIFY(fs::exists(m_cli.file("busy") / "recipe.json"));
         const Answer second = m_cli.run(QStringList{"--json"} + arguments("busy", true));
         QCOMPARE(second.code, 3);
-        QCOMPARE(second.json().at("error").at("code"), Json("E-RUN-02"));
+        COMPARE_JSON(second.json().at("error").at("code"), Json("E-RUN-02"));
         VERIFY_DONE(Cli::finish(process));
     }
 
     void a_finished_run_is_not_overwritten() {
         const Answer answer = m_cli.run(QStringList{"--json"} + arguments("whole", false));
         QCOMPARE(answer.code, 3);
-        QCOMPARE(answer.json().at("error").at("code"), Json("E-FILE-07"));
+        COMPARE_JSON(answer.json().at("error").at("code"), Json("E-FILE-07"));
         VERIFY_DONE(run("whole", true));
     }
 
@@ -91,7 +91,7 @@ private Q_SLOTS:
         const Answer answer =
             m_cli.run({"--json", "run", m_cli.path("wrong.json"), "--out", m_cli.path("wrong")});
         QCOMPARE(answer.code, 3);
-        QCOMPARE(answer.json().at("error").at("code"), Json("E-RUN-03"));
+        COMPARE_JSON(answer.json().at("error").at("code"), Json("E-RUN-03"));
         QVERIFY(answer.err.contains("typo"));
         QVERIFY(!fs::exists(m_cli.file("wrong")));
     }

@@ -6,6 +6,7 @@
 #include "pipeline/prune_stage.h"
 #include "pipeline/quantize_stage.h"
 #include "pipeline/stage.h"
+#include "support/compare_json.h"
 #include "support/error_of.h"
 
 using namespace espalier;
@@ -91,7 +92,7 @@ private Q_SLOTS:
         const auto& fields = find_stage("quantize").fields;
         QCOMPARE(fields.size(), std::size_t{2});
         QCOMPARE(fields[0].name, std::string("type"));
-        QCOMPARE(fields[0].default_value, Json("q4_k_m"));
+        COMPARE_JSON(fields[0].default_value, Json("q4_k_m"));
         QVERIFY(!fields[0].description.empty());
     }
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "pipeline/make_recipe.h"
 #include "pipeline/recipe.h"
+#include "support/compare_json.h"
 #include "support/error_of.h"
 
 using namespace espalier;
@@ -110,9 +111,9 @@ private Q_SLOTS:
                                          "probe_file": ""}])",
                        "test");
         const Json config = recipe_from_json(json, "/r").stages[0].config;
-        QCOMPARE(config.at("plan_path"), Json("/r/p.json"));
-        QCOMPARE(config.at("criterion"), Json("reap"));
-        QCOMPARE(config.at("probe_file"), Json(""));
+        COMPARE_JSON(config.at("plan_path"), Json("/r/p.json"));
+        COMPARE_JSON(config.at("criterion"), Json("reap"));
+        COMPARE_JSON(config.at("probe_file"), Json(""));
     }
 
     void validation_wants_the_files_data() {
@@ -165,8 +166,8 @@ private Q_SLOTS:
         QCOMPARE(recipe.stages.size(), std::size_t{4});
         QCOMPARE(recipe.stages[0].config.at("context").get<int>(), 512);
         QCOMPARE(recipe.stages[1].config.at("keep_ratio").get<double>(), 0.75);
-        QCOMPARE(recipe.stages[2].config.at("type"), Json("q4_k_m"));
-        QCOMPARE(recipe.stages[3].config.at("files"), Json::array({"/h.txt"}));
+        COMPARE_JSON(recipe.stages[2].config.at("type"), Json("q4_k_m"));
+        COMPARE_JSON(recipe.stages[3].config.at("files"), Json::array({"/h.txt"}));
         QCOMPARE(recipe_from_json(to_json(recipe), "/"), recipe);
     }
 
