@@ -34,8 +34,7 @@ void parse(QCommandLineParser& parser, const QApplication& application) {
     parser.process(application);
 }
 
-int showWindow(const QCommandLineParser& parser) {
-    espalier::ui::ThemeController theme;
+int showWindow(const QCommandLineParser& parser, espalier::ui::ThemeController& theme) {
     espalier::ui::BackgroundWorker worker(espalier::library_path());
     espalier::ui::RunController runs;
     espalier::ui::PlaygroundWorker playground;
@@ -58,7 +57,7 @@ int fail(const Failure& failure, ErrorCode code) {
     QMessageBox box(QMessageBox::Critical, QStringLiteral("Espalier"), failure.message,
                     QMessageBox::Close);
     box.setObjectName(QStringLiteral("dlgFailure"));
-    box.setInformativeText(QStringLiteral("%1 (%2)").arg(failure.hint, failure.code));
+    box.setInformativeText(QStringLiteral("%1\n\n%2").arg(failure.hint, failure.code));
     box.exec();
     return espalier::exit_code(code);
 }
@@ -73,8 +72,9 @@ int main(int argc, char* argv[]) {
     QApplication::setWindowIcon(QIcon(QStringLiteral(":/icons/espalier.svg")));
     QCommandLineParser parser;
     parse(parser, application);
+    espalier::ui::ThemeController theme;
     try {
-        return showWindow(parser);
+        return showWindow(parser, theme);
     } catch (const Error& error) {
         return fail(espalier::ui::failureOf(std::current_exception()), error.code());
     } catch (...) {

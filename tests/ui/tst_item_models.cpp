@@ -139,6 +139,7 @@ private Q_SLOTS:
         QTest::addRow("memory") << format::memory(10'500'000'000ULL) << QStringLiteral("9.8 GiB");
         QTest::addRow("file") << format::fileSize(18'600'000'000ULL) << QStringLiteral("18.6 GB");
         QTest::addRow("parameters") << format::parameters(16'430'000) << QStringLiteral("16.4 M");
+        QTest::addRow("milliseconds") << format::duration(0.0203) << QStringLiteral("20 ms");
         QTest::addRow("hours") << format::duration(7800) << QStringLiteral("2 h 10 min");
         QTest::addRow("seconds") << format::duration(41.3) << QStringLiteral("41 s");
         QTest::addRow("slow") << format::speed(14.31) << QStringLiteral("14.3 tokens/s");

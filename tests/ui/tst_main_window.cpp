@@ -43,6 +43,17 @@ private Q_SLOTS:
         }
     }
 
+    void a_shortcut_leads_into_its_page() {
+        m_fixture->find("start_sample_btn")->setFocus();
+        for (int i = 1; i < kPages.size(); ++i) {
+            m_fixture->press(static_cast<Qt::Key>(Qt::Key_1 + i), Qt::ControlModifier);
+            QVERIFY(m_fixture->find("pages")->isAncestorOf(QApplication::focusWidget()));
+        }
+        m_fixture->find("navRail")->setFocus();
+        m_fixture->press(Qt::Key_Up);
+        QCOMPARE(QApplication::focusWidget(), m_fixture->find("navRail"));
+    }
+
     void back_and_forward_walk_the_visited_pages() {
         m_fixture->window().showPage(QStringLiteral("runs"));
         m_fixture->window().showPage(QStringLiteral("play"));
@@ -160,6 +171,21 @@ private Q_SLOTS:
         experts->setValue(4);
         m_fixture->click("wiz_nav_next_btn");
         QVERIFY(m_fixture->find("wiz_data_train_table")->isVisible());
+    }
+
+    void a_recipe_that_prunes_nothing_stays_so() {
+        const QString file = m_fixture->dataFolder() + QStringLiteral("/quantize.json");
+        QFile recipe(file);
+        QVERIFY(recipe.open(QIODevice::WriteOnly));
+        recipe.write("{\"version\": 1, \"model\": \"" ESPALIER_SAMPLE
+                     "/model\", \"stages\": [{\"stage\": \"quantize\", \"type\": \"q8_0\"}]}");
+        recipe.close();
+        m_fixture->window().openPaths({file});
+        auto* cost = m_fixture->find<InfoView>("wiz_cost_view");
+        QTRY_COMPARE(cost->value(QStringLiteral("experts")), QStringLiteral("32 → 32"));
+        QCOMPARE(m_fixture->find<QSpinBox>("wiz_goal_keep_spin")->value(), 32);
+        QCOMPARE(m_fixture->find<QComboBox>("wiz_goal_type_combo")->currentData().toString(),
+                 QStringLiteral("q8_0"));
     }
 
     void the_model_is_described_and_the_cost_follows_the_goal() {

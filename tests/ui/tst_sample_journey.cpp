@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kRunTimeout = 240'000;
 constexpr int kAnswerTimeout = 60'000;
+constexpr int kMostStopMs = 200;
 
 }  // namespace
 
@@ -75,8 +76,11 @@ private Q_SLOTS:
         QElapsedTimer clock;
         clock.start();
         m_fixture->click("run_ctl_stop_btn");
-        QTRY_COMPARE(m_fixture->runs().state(), JobState::Stopped);
-        QVERIFY2(clock.elapsed() < 500, qPrintable(QString::number(clock.elapsed())));
+        QSignalSpy ended(&m_fixture->runs(), &RunController::stateChanged);
+        while (m_fixture->runs().isBusy()) QVERIFY(ended.wait(5000));
+        qInfo("the run stopped after %lld ms", clock.elapsed());
+        QCOMPARE(m_fixture->runs().state(), JobState::Stopped);
+        QVERIFY(clock.elapsed() < kMostStopMs);
         QTRY_VERIFY(m_fixture->find("run_ctl_resume_btn")->isEnabled());
         QVERIFY(!m_fixture->find("run_ctl_stop_btn")->isVisible());
         m_fixture->shootBoth(QStringLiteral("run-stopped"));
@@ -142,8 +146,9 @@ private Q_SLOTS:
         clock.start();
         m_fixture->press(Qt::Key_Escape);
         QVERIFY(answered.size() > 0 || answered.wait(5000));
+        qInfo("the answer stopped after %lld ms", clock.elapsed());
         if (answered.first().first().value<AnswerStats>().stop == espalier::StopReason::Cancelled) {
-            QVERIFY2(clock.elapsed() < 200, qPrintable(QString::number(clock.elapsed())));
+            QVERIFY(clock.elapsed() < kMostStopMs);
         }
         QVERIFY(!m_fixture->find<QTextEdit>("play_message_4_text")->toPlainText().isEmpty());
     }

@@ -55,6 +55,7 @@ CompressDraft draftFromRecipe(const Recipe& recipe) {
     draft.model = QString::fromStdString(recipe.model.string());
     draft.data = recipe.data;
     draft.seed = recipe.seed;
+    draft.keepExperts = 0;
     draft.fileType.clear();
     for (const StageEntry& entry : recipe.stages) readStage(draft, entry);
     draft.name = suggestedName(draft);

@@ -14,9 +14,11 @@ namespace espalier::ui {
 /// What the wizard asks, in its own terms. Becomes a recipe; a recipe of its shape becomes it
 /// again.
 struct CompressDraft {
+    static constexpr std::int64_t undecided = -1;
+
     QString model;
     QString name;
-    std::int64_t keepExperts = 0;  ///< in each layer; 0 = all
+    std::int64_t keepExperts = undecided;  ///< in each layer; 0 = all
     QString criterion = QStringLiteral("reap");
     QString fileType = QStringLiteral("q4_k_m");  ///< empty = stays a hub folder
     std::vector<DataSource> data;

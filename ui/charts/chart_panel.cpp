@@ -64,12 +64,14 @@ void ChartPanel::buildLayout(const QString& name, const QString& title) {
     m_view->setRenderHint(QPainter::Antialiasing);
     m_view->setFrameShape(QFrame::NoFrame);
     m_view->setFocusPolicy(Qt::StrongFocus);
+    m_view->viewport()->setFocusPolicy(Qt::NoFocus);  // else it is a second, nameless stop
     m_empty = new QLabel;
     m_empty->setAlignment(Qt::AlignCenter);
     m_empty->setWordWrap(true);
     m_empty->setMargin(space::groups);
     m_empty->setAutoFillBackground(true);
     m_empty->setBackgroundRole(QPalette::Base);
+    m_empty->setForegroundRole(QPalette::WindowText);
     m_tableView = new QTableView;
     m_tableView->setObjectName(name + QStringLiteral("_table"));
     m_tableView->setAccessibleName(tr("%1, as a table").arg(title));

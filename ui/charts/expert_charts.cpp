@@ -35,6 +35,18 @@ void showWholeNumbers(QValueAxis& axis, double from, double to, double anchor, s
     axis.setRange(from, to);
 }
 
+/// From 0 to what holds `highest` in at most five steps of 1, 2 or 5 times a power of ten.
+void fitFromZero(QValueAxis& axis, double highest) {
+    const double power = std::pow(10.0, std::floor(std::log10(highest)));
+    double step = 2 * power;
+    for (const double factor : {1.0, 0.5, 0.2}) {
+        if (highest <= 5 * factor * power) step = factor * power;
+    }
+    const auto steps = static_cast<int>(std::ceil(highest / step - 1e-9));
+    axis.setRange(0, steps * step);
+    axis.setTickCount(steps + 1);
+}
+
 double finiteOrZero(double value) { return std::isfinite(value) ? value : 0; }
 
 }  // namespace
@@ -79,9 +91,7 @@ void LoadChart::setLoad(const std::vector<double>& load, const std::vector<std::
         count == 0 ? 0 : 100 * finiteOrZero(*std::max_element(load.begin(), load.end()));
     showWholeNumbers(xAxis(), -0.5, static_cast<double>(std::max<std::size_t>(count, 1)) - 0.5, 0,
                      count);
-    yAxis().setRange(0, highest > 0 ? highest : 1);
-    yAxis().setTickCount(4);
-    yAxis().applyNiceNumbers();
+    fitFromZero(yAxis(), highest > 0 ? highest : 1);
     chart().legend()->setVisible(!kept.empty());
     if (count > 0) {
         const auto busiest = std::max_element(load.begin(), load.end()) - load.begin();
@@ -142,9 +152,7 @@ void SaliencyChart::setSaliency(const std::vector<double>& saliency, std::int64_
     showWholeNumbers(xAxis(), 0.5,
                      static_cast<double>(std::max<std::size_t>(sorted.size(), 1)) + 0.5, 1,
                      sorted.size());
-    yAxis().setRange(0, highest);
-    yAxis().setTickCount(4);
-    yAxis().applyNiceNumbers();
+    fitFromZero(yAxis(), highest);
     m_cut->replace(numKept > 0 ? QList<QPointF>{{cut, 0}, {cut, yAxis().max()}} : QList<QPointF>{});
     chart().legend()->setVisible(numKept > 0);
     if (!sorted.empty()) {

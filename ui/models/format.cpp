@@ -36,6 +36,7 @@ QString parameters(std::uint64_t count) {
 QString integer(std::int64_t value) { return QLocale().toString(static_cast<qlonglong>(value)); }
 
 QString duration(double seconds) {
+    if (seconds < 0.1) return tr("%1 ms").arg(QLocale().toString(seconds * 1000, 'f', 0));
     if (seconds < 10) return tr("%1 s").arg(QLocale().toString(seconds, 'f', 1));
     const auto whole = static_cast<qint64>(std::llround(seconds));
     if (whole < 60) return tr("%1 s").arg(whole);

@@ -19,6 +19,7 @@ PlayCompletion::PlayCompletion(QWidget* parent)
     m_text->setPlaceholderText(
         tr("Write the beginning of a text: the model continues it as it stands."));
     m_text->setTabChangesFocus(true);
+    setFocusProxy(m_text);
     m_continue =
         (new PushButton(QStringLiteral("play_completion_btn"), tr("Contin&ue")))->asPrimary();
     m_stop = (new PushButton(QStringLiteral("play_completion_stop_btn"), tr("Stop")))

@@ -84,6 +84,11 @@ void PlayPage::buildLayout() {
     m_tabs->tabBar()->setAccessibleName(tr("Mode"));
     m_tabs->addTab(makeChat(), tr("&Chat"));
     m_tabs->addTab(m_completion, tr("Comp&letion"));
+    connect(m_tabs, &QTabWidget::currentChanged, this, [this] {
+        if (m_tabs->tabBar()->hasFocus()) return;  // walked through with the arrows
+        QWidget* field = isChat() ? static_cast<QWidget*>(m_input) : m_completion;
+        field->setFocus(Qt::OtherFocusReason);
+    });
     auto* middle = new QWidget;
     auto* column = new QVBoxLayout(middle);
     column->setContentsMargins({});

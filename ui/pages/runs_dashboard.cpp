@@ -140,7 +140,7 @@ QWidget* RunDashboard::makeProgress() {
     m_progress->setObjectName(QStringLiteral("run_progress_label"));
     auto* lower = new QHBoxLayout;
     lower->addWidget(m_bar, 1);
-    lower->addWidget(m_progress, 2);
+    lower->addWidget(m_progress, 1);
     auto* progress = new QWidget;
     auto* layout = new QVBoxLayout(progress);
     layout->setContentsMargins({});
@@ -279,6 +279,8 @@ void RunDashboard::takeEvent(const RunEvent& event) {
                        m_stages[started.index] = {
                            format::stageName(QString::fromStdString(started.stage)),
                            StageState::Running};
+                       // By now the library knows the stages to come.
+                       if (m_stages.back().name.isEmpty()) load();
                    },
                    [](const StageProgress&) {},
                    [this](const LayerMeasured& layer) { m_charts->setLayer(layer); },

@@ -78,7 +78,7 @@ void StartPage::buildLayout() {
     m_column->addWidget(m_recoverBanner);
     m_column->addWidget(makeWays());
     m_column->addLayout(m_columns);
-    m_column->addWidget(m_drop);
+    m_column->addWidget(m_drop, 1);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins({});
     layout->addWidget(new VerticalScroll(content));
@@ -100,6 +100,7 @@ QWidget* StartPage::makeWays() {
     connect(play, &QPushButton::clicked, this, &StartPage::playRequested);
     connect(sample, &QPushButton::clicked, this, &StartPage::sampleRequested);
     auto* ways = new QWidget;
+    ways->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     m_ways = new QBoxLayout(QBoxLayout::LeftToRight, ways);
     m_ways->setContentsMargins({});
     m_ways->setSpacing(space::groups);
@@ -165,18 +166,18 @@ QWidget* StartPage::makeComputer() {
 void StartPage::refresh() {
     const QString live = m_services.runs.isBusy() ? m_services.runs.folder() : QString();
     m_services.worker.ask(
-        this, "runs", [live](TaskContext& context) { return readRuns(context.library(), live); },
-        [this](std::vector<RunSummary> runs) { showRuns(std::move(runs)); },
-        [this](const Failure& failure) {
-            m_recover->hide();
-            m_recoverBanner->showError(failure.code, failure.message, failure.hint);
-        });
-    m_services.worker.ask(
         this, "machine", [](TaskContext&) { return readMachineInfo(); },
         [this](const MachineInfo& machine) { showMachine(machine); },
         [this](const Failure& failure) {
             m_machine->setRows({{QStringLiteral("failure"), tr("Not read"), failure.message, false,
                                  failure.hint}});
+        });
+    m_services.worker.ask(
+        this, "runs", [live](TaskContext& context) { return readRuns(context.library(), live); },
+        [this](std::vector<RunSummary> runs) { showRuns(std::move(runs)); },
+        [this](const Failure& failure) {
+            m_recover->hide();
+            m_recoverBanner->showError(failure.code, failure.message, failure.hint);
         });
 }
 

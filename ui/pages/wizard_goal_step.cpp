@@ -30,6 +30,7 @@ WizardGoalStep::WizardGoalStep(QWidget* parent) : WizardStep(parent) {
     fillChoices();
     connect(m_slider, &QSlider::valueChanged, m_experts, &QSpinBox::setValue);
     connect(m_experts, &QSpinBox::valueChanged, this, [this](int value) {
+        m_wanted = m_model && value >= m_model->experts ? 0 : value;
         const QSignalBlocker blocker(m_slider);
         m_slider->setValue(value);
         describe();
@@ -81,7 +82,11 @@ QWidget* WizardGoalStep::makeKeep() {
 
 void WizardGoalStep::fillChoices() {
     for (const Criterion& criterion : criteria()) {
-        m_criterion->addItem(fromView(criterion.name), fromView(criterion.description));
+        const QString name = fromView(criterion.name);
+        m_criterion->addItem(
+            name == CompressDraft().criterion ? tr("%1 (default)").arg(name) : name, name);
+        m_criterion->setItemData(m_criterion->count() - 1, fromView(criterion.description),
+                                 Qt::ToolTipRole);
     }
     m_fileType->addItem(tr("unchanged (model folder)"), QString());
     for (const std::string& type : known_file_types()) {
@@ -91,44 +96,40 @@ void WizardGoalStep::fillChoices() {
 }
 
 void WizardGoalStep::showDraft(const CompressDraft& draft) {
-    const QSignalBlocker blockers[]{QSignalBlocker(m_experts), QSignalBlocker(m_slider)};
-    if (draft.keepExperts > 0) {
-        m_experts->setValue(static_cast<int>(draft.keepExperts));
-        m_slider->setValue(static_cast<int>(draft.keepExperts));
-    }
-    m_criterion->setCurrentIndex(m_criterion->findText(draft.criterion));
+    if (draft.model.isEmpty()) m_model.reset();
+    m_wanted = draft.keepExperts;
+    showWanted();
+    m_criterion->setCurrentIndex(m_criterion->findData(draft.criterion));
     m_fileType->setCurrentIndex(m_fileType->findData(draft.fileType));
     describe();
 }
 
 void WizardGoalStep::writeTo(CompressDraft& draft) const {
-    const bool keepsAll =
-        !m_model || m_model->experts == 0 || m_experts->value() >= m_model->experts;
-    // Before the model is known the number cannot be judged: it stays.
-    draft.keepExperts = m_model && keepsAll ? 0 : m_experts->value();
-    draft.criterion = m_criterion->currentText();
+    draft.keepExperts = m_wanted;
+    draft.criterion = m_criterion->currentData().toString();
     draft.fileType = m_fileType->currentData().toString();
 }
 
 void WizardGoalStep::setModel(const ModelInfo& model) {
-    const bool isNew = m_model && m_model->path != model.path;
     m_model = model;
-    const int all = std::max(1, static_cast<int>(model.experts));
-    const int before = m_experts->value();
-    {
-        const QSignalBlocker blockers[]{QSignalBlocker(m_experts), QSignalBlocker(m_slider)};
-        m_experts->setRange(1, all);
-        m_slider->setRange(1, all);
-        m_slider->setPageStep(std::max(1, all / 8));
-        // A number that means nothing for this model gives way to half of its experts.
-        const bool isUseful = !isNew && before > 1 && before <= all;
-        m_experts->setValue(isUseful ? before : std::max(1, all / 2));
-        m_slider->setValue(m_experts->value());
-        m_experts->setEnabled(model.experts > 0);
-        m_slider->setEnabled(model.experts > 0);
-    }
+    // A number that means nothing for this model gives way to half of its experts.
+    if (m_wanted < 0 || m_wanted > model.experts) m_wanted = model.experts / 2;
+    showWanted();
     describe();
     Q_EMIT changed();
+}
+
+void WizardGoalStep::showWanted() {
+    const QSignalBlocker blockers[]{QSignalBlocker(m_experts), QSignalBlocker(m_slider)};
+    const int all = m_model ? std::max(1, static_cast<int>(m_model->experts)) : mostExperts;
+    const int shown = m_wanted == 0 ? all : std::max(1, static_cast<int>(m_wanted));
+    for (QWidget* control : std::initializer_list<QWidget*>{m_experts, m_slider})
+        control->setEnabled(m_model && m_model->experts > 0);
+    m_experts->setRange(1, all);
+    m_slider->setRange(1, all);
+    m_slider->setPageStep(std::max(1, all / 8));
+    m_experts->setValue(shown);
+    m_slider->setValue(shown);
 }
 
 void WizardGoalStep::describe() {
@@ -144,7 +145,7 @@ void WizardGoalStep::describe() {
     } else {
         m_keepField->setHelp(tr("Choose a model first: the range depends on it."));
     }
-    m_criterionField->setHelp(m_criterion->currentData().toString());
+    m_criterionField->setHelp(m_criterion->currentData(Qt::ToolTipRole).toString());
     m_fileTypeField->setHelp(
         m_fileType->currentData().toString().isEmpty()
             ? tr("The result is a model folder with the types of the original.")

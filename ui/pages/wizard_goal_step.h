@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "ui/bridge/compress_draft.h"
 #include "ui/pages/wizard_step.h"
 
 class QComboBox;
@@ -30,6 +31,7 @@ private:
     void buildLayout();
     QWidget* makeKeep();
     void fillChoices();
+    void showWanted();
     void describe();
 
     QSlider* m_slider;
@@ -40,6 +42,7 @@ private:
     QComboBox* m_fileType;
     Field* m_fileTypeField;
     std::optional<ModelInfo> m_model;
+    std::int64_t m_wanted = CompressDraft::undecided;  ///< as in the draft
 };
 
 }  // namespace espalier::ui

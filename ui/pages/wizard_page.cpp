@@ -46,15 +46,15 @@ WizardPage::WizardPage(const Services& services, QWidget* parent)
     : Page(parent),
       m_services(services),
       m_modelStep(new WizardModelStep(services)),
+      m_goalStep(new WizardGoalStep),
       m_dataStep(new WizardDataStep),
       m_reviewStep(new WizardReviewStep),
       m_list(new StepList(QStringLiteral("wiz_steps_list"))),
       m_stack(new QStackedWidget),
       m_cost(new WizardCostPanel(services.worker)) {
     setObjectName(QStringLiteral("wizardPage"));
-    auto* goal = new WizardGoalStep;
     for (WizardStep* step :
-         std::initializer_list<WizardStep*>{m_modelStep, goal, m_dataStep, m_reviewStep}) {
+         std::initializer_list<WizardStep*>{m_modelStep, m_goalStep, m_dataStep, m_reviewStep}) {
         addStep(step);
     }
     buildLayout();
@@ -62,9 +62,9 @@ WizardPage::WizardPage(const Services& services, QWidget* parent)
     m_saveTimer.setInterval(saveDelay);
     connect(&m_saveTimer, &QTimer::timeout, this, &WizardPage::saveDraft);
     connect(m_list, &QListWidget::currentRowChanged, this, &WizardPage::goTo);
-    connect(m_modelStep, &WizardModelStep::modelRead, this, [this, goal](const ModelInfo& model) {
+    connect(m_modelStep, &WizardModelStep::modelRead, this, [this](const ModelInfo& model) {
         m_model = model;
-        goal->setModel(model);
+        m_goalStep->setModel(model);
         takeChange();
     });
     connect(m_reviewStep, &WizardReviewStep::commandRequested, this, &WizardPage::copyCommand);
@@ -87,7 +87,7 @@ void WizardPage::buildLayout() {
     middle->addWidget(m_stack, 1);
     middle->addWidget(makeNavigation());
     m_left = new QVBoxLayout;
-    m_left->addWidget(m_list, 1);
+    m_left->addWidget(m_list);
     m_costScroll = new VerticalScroll(m_cost);
     m_costScroll->setObjectName(QStringLiteral("wiz_cost_scroll"));
     m_costScroll->setAccessibleName(tr("Predicted cost"));
@@ -106,7 +106,7 @@ void WizardPage::buildLayout() {
 
 void WizardPage::arrange(bool isNarrow) {
     if (isNarrow) {
-        m_left->addWidget(m_costScroll, 2);
+        m_left->addWidget(m_costScroll, 1);
     } else {
         m_columns->addWidget(m_costScroll);
     }
@@ -201,6 +201,10 @@ void WizardPage::takeChange() {
     CompressDraft draft = m_draft;
     for (const WizardStep* step : m_steps) step->writeTo(draft);
     if (draft.model == m_model.path) draft.contextLength = m_model.contextLength;
+    if (draft.model != m_draft.model) {
+        draft.keepExperts = CompressDraft::undecided;
+        m_goalStep->showDraft(draft);
+    }
     if (draft == m_draft) return;
     if (draft.name != m_draft.name) m_isNamed = true;
     m_draft = draft;
@@ -278,7 +282,7 @@ void WizardPage::openModel(const QString& path) {
     CompressDraft draft = m_draft;
     draft.model = path;
     draft.name.clear();
-    draft.keepExperts = 0;
+    draft.keepExperts = CompressDraft::undecided;
     setDraft(draft);
     m_isNamed = false;
     goTo(0);

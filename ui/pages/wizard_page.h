@@ -21,6 +21,7 @@ class TextLabel;
 class VerticalScroll;
 class WizardCostPanel;
 class WizardDataStep;
+class WizardGoalStep;
 class WizardModelStep;
 class WizardReviewStep;
 class WizardStep;
@@ -73,6 +74,7 @@ private:
     std::vector<WizardStep*> m_steps;
     std::vector<bool> m_visited;
     WizardModelStep* m_modelStep;
+    WizardGoalStep* m_goalStep;
     WizardDataStep* m_dataStep;
     WizardReviewStep* m_reviewStep;
     StepList* m_list;

@@ -185,6 +185,7 @@ int EspalierStyle::styleHint(StyleHint hint, const QStyleOption* option, const Q
         case SH_EtchDisabledText:
         case SH_DitherDisabledText:
             return 0;
+        case SH_DialogButtonBox_ButtonsHaveIcons:
         case SH_ComboBox_Popup:
             return 0;
         case SH_UnderlineShortcut:
@@ -213,7 +214,7 @@ QSize EspalierStyle::sizeFromContents(ContentsType type, const QStyleOption* opt
             break;
         case CT_ItemViewItem:
             if (widget == nullptr || !widget->property("dense").toBool())
-                size.setHeight(std::max(size.height(), space::controlHeight));
+                size.setHeight(std::max(size.height() + 2 * space::inGroup, space::controlHeight));
             break;
         case CT_TabBarTab:
             size += QSize(space::controls, space::inGroup);

@@ -64,7 +64,12 @@ void button(QPainter& painter, const QStyleOption& option, bool isPrimary) {
 
 void focusRing(QPainter& painter, const QStyleOption& option) {
     const Colors& c = colors(option.palette);
-    box(painter, option.rect, QPen(c.accent, space::focusRing), Qt::NoBrush, space::cornerRadius);
+    // On a selected line, which has the colour of the ring, it lies inside in the line's ink.
+    const bool isSelected = option.state.testFlag(QStyle::State_Selected);
+    const int inset = isSelected ? space::focusRing : 0;
+    box(painter, option.rect.adjusted(inset, inset, -inset, -inset),
+        QPen(isSelected ? c.onAccent : c.accent, space::focusRing), Qt::NoBrush,
+        space::cornerRadius);
 }
 
 void checkBox(QPainter& painter, const QStyleOption& option) {

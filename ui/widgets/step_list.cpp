@@ -67,6 +67,9 @@ void StepList::fitWidth() {
         item(i)->setSizeHint({10, std::max(leastHeight, metrics.height() + space::controls)});
     }
     setFixedWidth(widest + space::sections + 2 * space::controls);
+    int height = 2 * frameWidth();
+    for (int i = 0; i < count(); ++i) height += item(i)->sizeHint().height() + 2 * spacing();
+    setMinimumHeight(height);
 }
 
 void StepList::changeEvent(QEvent* event) {

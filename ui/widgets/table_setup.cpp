@@ -13,6 +13,7 @@ void setUpTable(QTableView& table) {
     table.setWordWrap(false);
     table.setTextElideMode(Qt::ElideMiddle);
     table.verticalHeader()->hide();
+    table.verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     QHeaderView& header = *table.horizontalHeader();
     header.setHighlightSections(false);
     header.setSectionResizeMode(QHeaderView::ResizeToContents);

@@ -176,7 +176,10 @@ void MainWindow::goTo(int page) {
 }
 
 void MainWindow::turnTo(int page) {
+    // Walking along the rail stays there; any other way leads into the page.
+    const bool leadsInside = isVisible() && page != m_stack->currentIndex() && !m_rail->hasFocus();
     m_stack->setCurrentIndex(page);
+    if (leadsInside) focusInto(*m_stack);
     {
         const QSignalBlocker blocker(m_rail);
         m_rail->setCurrentRow(page);
@@ -205,14 +208,18 @@ void MainWindow::focusNextPane(int direction) {
     QWidget* next = panes[static_cast<std::size_t>((current + direction + count) % count)];
     if (next == m_rail) {
         m_rail->setFocus(Qt::TabFocusReason);
-        return;
+    } else {
+        focusInto(*next);
     }
+}
+
+void MainWindow::focusInto(QWidget& pane) {
     // The first widget inside, in tab order, that takes the focus.
-    for (QWidget* widget = next->nextInFocusChain(); widget != next;
+    for (QWidget* widget = pane.nextInFocusChain(); widget != &pane;
          widget = widget->nextInFocusChain()) {
         const bool takesFocus = (widget->focusPolicy() & Qt::TabFocus) != 0 &&
                                 widget->isVisible() && widget->isEnabled();
-        if (takesFocus && next->isAncestorOf(widget)) {
+        if (takesFocus && pane.isAncestorOf(widget)) {
             widget->setFocus(Qt::TabFocusReason);
             return;
         }

@@ -62,6 +62,7 @@ private:
     Page* currentPage() const;
     void cancel();
     void focusNextPane(int direction);
+    static void focusInto(QWidget& pane);
     void resumeRun(const QString& folder);
     void openRun(const QString& folder);
     void playModel(const QString& model);
