@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "infer/visible_keys.h"
+#include "kernels/gate_ops.h"
 #include "kernels/matmul_float.h"
 #include "kernels/vector_ops.h"
 
@@ -15,29 +17,6 @@ constexpr std::size_t kBlockTokens = 16;
 /// Keys of a block start at a multiple of this, so that a key's vector lane never depends on the
 /// batch.
 constexpr std::size_t kKeyAlignment = 64;
-
-struct KeyRange {
-    std::size_t first = 0;
-    std::size_t last = 0;
-};
-
-/// Keys that the query at `position` sees: itself and those before it, inside the window.
-KeyRange visible_keys(std::size_t position, std::int64_t window) {
-    const auto width = static_cast<std::size_t>(window);
-    const std::size_t first = width == 0 || position < width ? 0 : position + 1 - width;
-    return {first, position + 1};
-}
-
-/// Scores of one query over the block's keys into probabilities; unseen keys get 0.
-void mask_and_softmax(std::span<float> scores, KeyRange seen, std::size_t first_key, float scale) {
-    const std::size_t begin = seen.first - first_key;
-    const std::size_t end = seen.last - first_key;
-    const auto visible = scores.subspan(begin, end - begin);
-    for (float& score : visible) score *= scale;
-    kernels::softmax(visible);
-    std::fill_n(scores.begin(), begin, 0.0F);
-    std::fill(scores.begin() + static_cast<std::ptrdiff_t>(end), scores.end(), 0.0F);
-}
 
 /// Rows of heads whose elements came out as rotary pairs, side by side, into half style.
 void split_rotary_pairs(std::span<float> rows, std::size_t head_dim) {
@@ -55,6 +34,12 @@ void split_rotary_pairs(std::span<float> rows, std::size_t head_dim) {
 
 }  // namespace
 
+struct Attention::Call {
+    const AttentionWeights& weights;
+    KeyValueCache& cache;
+    const MixerInputs& inputs;
+};
+
 /// One key/value head and a run of tokens.
 struct Attention::QueryBlock {
     std::size_t kv_head = 0;
@@ -62,57 +47,79 @@ struct Attention::QueryBlock {
     std::size_t last_token = 0;
 };
 
-void Attention::project(const Compute& compute, const Inputs& inputs) {
-    const std::size_t num_tokens = inputs.x.num_rows();
-    const AttentionWeights& weights = inputs.weights;
+/// Queries or keys of a token.
+struct Attention::Heads {
+    const RopeTable& rope;
+    std::size_t token = 0;
+    std::size_t stride = 0;  ///< from one head to the next
+    std::span<const float> norm;
+};
+
+std::size_t Attention::query_stride() const noexcept {
+    return static_cast<std::size_t>(config_.head_dim) * (config_.has_output_gate ? 2 : 1);
+}
+
+void Attention::project(const Compute& compute, const Call& call) {
+    const Activations& x = call.inputs.x;
+    const AttentionWeights& weights = call.weights;
     const auto one = [&](const WeightMatrix& matrix, std::span<const float> bias,
                          Scratch<float>& out) {
-        const auto rows = out.take(num_tokens * matrix.view().rows);
-        linear(compute, matrix.view(), inputs.x, rows);
+        const auto rows = out.take(x.num_rows() * matrix.view().rows);
+        linear(compute, matrix.view(), x, rows);
         if (matrix.rows() == RowOrder::RotaryPairs) {
             split_rotary_pairs(rows, static_cast<std::size_t>(config_.head_dim));
         }
         add_bias(bias, rows);
+        return rows;
     };
     one(weights.q, weights.q_bias, q_);
     one(weights.k, weights.k_bias, k_);
-    one(weights.v, weights.v_bias, v_);
+    const auto values = one(weights.v, weights.v_bias, v_);
+    if (config_.clip_qkv > 0) kernels::clamp(values, static_cast<float>(config_.clip_qkv));
 }
 
-void Attention::norm_and_rotate(const Compute& compute, const Inputs& inputs) {
+void Attention::norm_and_rotate(const Heads& heads, std::span<float> row) const {
     const auto dim = static_cast<std::size_t>(config_.head_dim);
-    const auto eps = static_cast<float>(eps_);
-    const auto heads = [&](Scratch<float>& rows, std::int64_t num_heads, std::size_t token,
-                           std::span<const float> norm) {
-        const std::size_t width = static_cast<std::size_t>(num_heads) * dim;
-        const auto row = rows.first((token + 1) * width).subspan(token * width);
-        for (std::size_t h = 0; h < width; h += dim) {
-            const auto head = row.subspan(h, dim);
-            if (config_.qk_norm != QkNorm::None) kernels::rms_norm(head, norm, eps, head);
-            kernels::rope(head, inputs.rope.cosines(token), inputs.rope.sines(token));
-        }
-    };
-    compute.pool.parallel_for(inputs.x.num_rows(), 16, [&](std::size_t begin, std::size_t end) {
+    if (config_.qk_norm == QkNorm::Whole) kernels::rms_norm(row, heads.norm, eps_, row);
+    for (std::size_t h = 0; h < row.size(); h += heads.stride) {
+        const auto head = row.subspan(h, dim);
+        if (config_.qk_norm == QkNorm::PerHead) kernels::rms_norm(head, heads.norm, eps_, head);
+        if (config_.clip_qkv > 0) kernels::clamp(head, static_cast<float>(config_.clip_qkv));
+        heads.rope.rotate(heads.token, head);
+    }
+}
+
+void Attention::norm_and_rotate(const Compute& compute, const Call& call) {
+    const auto dim = static_cast<std::size_t>(config_.head_dim);
+    const std::size_t q_width = static_cast<std::size_t>(config_.num_heads) * query_stride();
+    const std::size_t k_width = static_cast<std::size_t>(config_.num_kv_heads) * dim;
+    const std::size_t num_tokens = call.inputs.x.num_rows();
+    const auto q = q_.first(num_tokens * q_width);
+    const auto k = k_.first(num_tokens * k_width);
+    const RopeTable& rope = call.inputs.rope;
+    compute.pool.parallel_for(num_tokens, 16, [&](std::size_t begin, std::size_t end) {
         for (std::size_t token = begin; token < end; ++token) {
-            heads(q_, config_.num_heads, token, inputs.weights.q_norm);
-            heads(k_, config_.num_kv_heads, token, inputs.weights.k_norm);
+            norm_and_rotate({rope, token, query_stride(), call.weights.q_norm},
+                            q.subspan(token * q_width, q_width));
+            norm_and_rotate({rope, token, dim, call.weights.k_norm},
+                            k.subspan(token * k_width, k_width));
         }
     });
 }
 
-void Attention::attend_block(const Inputs& inputs, const QueryBlock& block) {
+void Attention::attend_block(const Call& call, const QueryBlock& block) {
     const auto dim = static_cast<std::size_t>(config_.head_dim);
     const auto num_heads = static_cast<std::size_t>(config_.num_heads);
     const std::size_t group = num_heads / static_cast<std::size_t>(config_.num_kv_heads);
-    const auto position = static_cast<std::size_t>(inputs.position);
+    const auto position = static_cast<std::size_t>(call.inputs.position);
+    const std::int64_t window = call.inputs.sliding_window;
     const std::size_t first_key =
-        visible_keys(position + block.first_token, inputs.sliding_window).first / kKeyAlignment *
-        kKeyAlignment;
+        visible_keys(position + block.first_token, window).first / kKeyAlignment * kKeyAlignment;
     const std::size_t last_key = position + block.last_token;
     const std::size_t num_keys = last_key - first_key;
 
     // Vectors of this block: the group's query heads of each token; q_ seen as [tokens * heads,
-    // dim].
+    // query_stride()].
     std::vector<std::int32_t> queries;
     for (std::size_t t = block.first_token; t < block.last_token; ++t) {
         for (std::size_t h = 0; h < group; ++h) {
@@ -121,23 +128,28 @@ void Attention::attend_block(const Inputs& inputs, const QueryBlock& block) {
     }
     thread_local Scratch<float> scratch;
     const auto scores = scratch.take(queries.size() * num_keys);
-    kernels::matmul_float(inputs.cache.keys(block.kv_head, first_key, last_key), {0, num_keys},
-                          {.values = q_.first((static_cast<std::size_t>(queries.back()) + 1) * dim),
+    const std::size_t last_query = static_cast<std::size_t>(queries.back()) + 1;
+    kernels::matmul_float(call.cache.keys(block.kv_head, first_key, last_key), {0, num_keys},
+                          {.values = q_.first(last_query * query_stride()),
                            .count = queries.size(),
-                           .stride = dim,
+                           .stride = query_stride(),
                            .picked = queries},
                           {.values = scores, .stride = num_keys});
     for (std::size_t i = 0; i < queries.size(); ++i) {
         const std::size_t token = block.first_token + i / group;
+        const std::size_t head = block.kv_head * group + i % group;
+        const KeyRange seen = visible_keys(position + token, window);
         mask_and_softmax(scores.subspan(i * num_keys, num_keys),
-                         visible_keys(position + token, inputs.sliding_window), first_key,
-                         static_cast<float>(config_.scale));
+                         {.begin = seen.first - first_key,
+                          .end = seen.last - first_key,
+                          .scale = static_cast<float>(config_.scale),
+                          .sink = call.weights.sinks.empty() ? kNoSink : call.weights.sinks[head]});
     }
     // Out rows lie group heads apart in [tokens, heads, dim]: one product a token.
     for (std::size_t t = block.first_token; t < block.last_token; ++t) {
         const std::size_t row = t * num_heads + block.kv_head * group;
         kernels::matmul_float(
-            inputs.cache.values(block.kv_head, first_key, last_key), {0, dim},
+            call.cache.values(block.kv_head, first_key, last_key), {0, dim},
             {.values = scores.subspan((t - block.first_token) * group * num_keys, group * num_keys),
              .count = group,
              .stride = num_keys,
@@ -146,8 +158,8 @@ void Attention::attend_block(const Inputs& inputs, const QueryBlock& block) {
     }
 }
 
-void Attention::attend(const Compute& compute, const Inputs& inputs) {
-    const std::size_t num_tokens = inputs.x.num_rows();
+void Attention::attend(const Compute& compute, const Call& call) {
+    const std::size_t num_tokens = call.inputs.x.num_rows();
     const auto num_kv_heads = static_cast<std::size_t>(config_.num_kv_heads);
     const std::size_t blocks = (num_tokens + kBlockTokens - 1) / kBlockTokens;
     mixed_.take(num_tokens * static_cast<std::size_t>(config_.num_heads * config_.head_dim));
@@ -155,25 +167,41 @@ void Attention::attend(const Compute& compute, const Inputs& inputs) {
         for (std::size_t i = begin; i < end; ++i) {
             throw_if_stopped(compute.stop);
             const std::size_t first = i / num_kv_heads * kBlockTokens;
-            attend_block(inputs, {.kv_head = i % num_kv_heads,
-                                  .first_token = first,
-                                  .last_token = std::min(first + kBlockTokens, num_tokens)});
+            attend_block(call, {.kv_head = i % num_kv_heads,
+                                .first_token = first,
+                                .last_token = std::min(first + kBlockTokens, num_tokens)});
         }
     });
 }
 
-void Attention::forward(const Compute& compute, const Inputs& inputs, std::span<float> out) {
-    project(compute, inputs);
-    norm_and_rotate(compute, inputs);
+void Attention::apply_gate(const Compute& compute, std::size_t num_tokens) {
+    const auto dim = static_cast<std::size_t>(config_.head_dim);
+    const std::size_t num_heads = num_tokens * static_cast<std::size_t>(config_.num_heads);
+    const std::size_t stride = query_stride();
+    const auto rows = q_.first(num_heads * stride);
+    const auto mixed = mixed_.first(num_heads * dim);
+    compute.pool.parallel_for(num_heads, 256, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t h = begin; h < end; ++h) {
+            kernels::sigmoid_mul(rows.subspan(h * stride + dim, dim), mixed.subspan(h * dim, dim));
+        }
+    });
+}
+
+void Attention::forward(const Compute& compute, const AttentionWeights& weights,
+                        KeyValueCache& cache, const MixerInputs& inputs, std::span<float> out) {
+    const Call call{weights, cache, inputs};
+    project(compute, call);
+    norm_and_rotate(compute, call);
     const std::size_t num_tokens = inputs.x.num_rows();
     const auto kv_width = static_cast<std::size_t>(config_.num_kv_heads * config_.head_dim);
-    inputs.cache.write(static_cast<std::size_t>(inputs.position), k_.first(num_tokens * kv_width),
-                       v_.first(num_tokens * kv_width));
-    attend(compute, inputs);
+    cache.write(static_cast<std::size_t>(inputs.position), k_.first(num_tokens * kv_width),
+                v_.first(num_tokens * kv_width));
+    attend(compute, call);
+    if (config_.has_output_gate) apply_gate(compute, num_tokens);
     const auto width = static_cast<std::size_t>(config_.num_heads * config_.head_dim);
     mixed_rows_.assign(compute, mixed_.first(num_tokens * width), width);
-    linear(compute, inputs.weights.output.view(), mixed_rows_, out);
-    add_bias(inputs.weights.output_bias, out);
+    linear(compute, weights.output.view(), mixed_rows_, out);
+    add_bias(weights.output_bias, out);
 }
 
 }  // namespace espalier

@@ -5,8 +5,8 @@
 
 #include "infer/activations.h"
 #include "infer/compute.h"
-#include "infer/kv_cache.h"
-#include "infer/rope_table.h"
+#include "infer/layer_cache.h"
+#include "infer/mixer_inputs.h"
 #include "infer/scratch.h"
 #include "infer/weights.h"
 #include "model/moe_config.h"
@@ -18,30 +18,29 @@ namespace espalier {
 class Attention {
 public:
     explicit Attention(const MoeConfig& config)
-        : config_(config.attention), eps_(config.rms_norm_eps) {}
+        : config_(config.attention), eps_(static_cast<float>(config.rms_norm_eps)) {}
 
-    struct Inputs {
-        const AttentionWeights& weights;
-        const Activations& x;       ///< [tokens, hidden], normalised
-        const RopeTable& rope;      ///< prepared for these tokens
-        LayerCache& cache;          ///< gets the batch's keys and values
-        std::int64_t position = 0;  ///< of the first token
-        std::int64_t sliding_window = 0;
-    };
-
-    /// out: [tokens, hidden], after the output projection.
-    void forward(const Compute& compute, const Inputs& inputs, std::span<float> out);
+    /// The cache gets the batch's keys and values. out: [tokens, hidden], after the output
+    /// projection.
+    void forward(const Compute& compute, const AttentionWeights& weights, KeyValueCache& cache,
+                 const MixerInputs& inputs, std::span<float> out);
 
 private:
+    struct Heads;
+    struct Call;
     struct QueryBlock;
-    void project(const Compute& compute, const Inputs& inputs);
-    void norm_and_rotate(const Compute& compute, const Inputs& inputs);
-    void attend(const Compute& compute, const Inputs& inputs);
-    void attend_block(const Inputs& inputs, const QueryBlock& block);
+    /// From one query head to the next: its gate, if there is one, lies between them.
+    std::size_t query_stride() const noexcept;
+    void project(const Compute& compute, const Call& call);
+    void norm_and_rotate(const Compute& compute, const Call& call);
+    void norm_and_rotate(const Heads& heads, std::span<float> row) const;
+    void attend(const Compute& compute, const Call& call);
+    void attend_block(const Call& call, const QueryBlock& block);
+    void apply_gate(const Compute& compute, std::size_t num_tokens);
 
     const AttentionConfig& config_;
-    double eps_;
-    Scratch<float> q_;      ///< [tokens, heads, head_dim]
+    float eps_;
+    Scratch<float> q_;      ///< [tokens, heads, head_dim, or twice that with a gate]
     Scratch<float> k_;      ///< [tokens, kv_heads, head_dim]
     Scratch<float> v_;      ///< [tokens, kv_heads, head_dim]
     Scratch<float> mixed_;  ///< [tokens, heads, head_dim]

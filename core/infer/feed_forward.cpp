@@ -1,8 +1,10 @@
 #include "infer/feed_forward.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/cancel.h"
+#include "kernels/gate_ops.h"
 #include "kernels/vector_ops.h"
 
 namespace espalier {
@@ -15,7 +17,7 @@ constexpr std::size_t kCombineTokens = 16;
 
 }  // namespace
 
-void FeedForward::group_by_expert(const LayerWeights& weights, const Routing& routing) {
+void FeedForward::group_by_expert(LayerWeights& weights, const Routing& routing) {
     const std::size_t num_slots = routing.selected.size();
     std::vector<std::size_t> next(weights.experts.size() + 1, 0);
     for (const std::int32_t expert : routing.selected) ++next[static_cast<std::size_t>(expert) + 1];
@@ -34,6 +36,20 @@ void FeedForward::group_by_expert(const LayerWeights& weights, const Routing& ro
     }
 }
 
+void FeedForward::prepare_experts(const Compute& compute) {
+    std::vector<GatedMlpWeights*> missing;
+    for (const Group& group : groups_) {
+        if (!group.expert->is_ready()) missing.push_back(group.expert);
+    }
+    if (missing.empty()) return;
+    compute.pool.parallel_for(missing.size(), 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            throw_if_stopped(compute.stop);
+            missing[i]->prepare();
+        }
+    });
+}
+
 void FeedForward::cut_into_pieces(std::size_t num_rows) {
     pieces_.clear();
     for (const Group& group : groups_) {
@@ -45,11 +61,34 @@ void FeedForward::cut_into_pieces(std::size_t num_rows) {
     }
 }
 
-void FeedForward::gate_and_up(const Compute& compute, const Activations& x, std::size_t width) {
+/// Biases and activation of one slot, for the rows of a piece; the result takes the gate's place.
+void FeedForward::activate(const Piece& piece, const ExpertConfig& config, std::size_t slot) {
+    const std::size_t count = piece.last_row - piece.first_row;
+    const std::size_t at = slot * width_ + piece.first_row;
+    const auto gate = gate_.first(at + count).subspan(at);
+    const auto up = up_.first(at + count).subspan(at);
+    const GatedMlpWeights& expert = *piece.group->expert;
+    if (!expert.gate_bias.empty()) {
+        kernels::add(std::span(expert.gate_bias).subspan(piece.first_row, count), gate);
+        kernels::add(std::span(expert.up_bias).subspan(piece.first_row, count), up);
+    }
+    if (config.activation == ExpertActivation::Silu) {
+        kernels::silu_mul(gate, up, gate);
+    } else {
+        kernels::clamped_silu_mul(
+            gate, up,
+            {.alpha = static_cast<float>(config.alpha), .limit = static_cast<float>(config.limit)},
+            gate);
+    }
+}
+
+void FeedForward::gate_and_up(const Compute& compute, const Activations& x,
+                              const ExpertConfig& config) {
     const std::size_t num_slots = slot_token_.size();
-    const auto gate = gate_.take(num_slots * width);
-    const auto up = up_.take(num_slots * width);
-    cut_into_pieces(width);
+    width_ = groups_.front().expert->gate.view().rows;
+    const auto gate = gate_.take(num_slots * width_);
+    const auto up = up_.take(num_slots * width_);
+    cut_into_pieces(width_);
     compute.pool.parallel_for(pieces_.size(), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
             throw_if_stopped(compute.stop);
@@ -58,24 +97,22 @@ void FeedForward::gate_and_up(const Compute& compute, const Activations& x, std:
             const std::size_t count = group.last_slot - group.first_slot;
             const auto picked = std::span(slot_token_).subspan(group.first_slot, count);
             const kernels::RowRange rows{piece.first_row, piece.last_row};
-            const std::size_t offset = group.first_slot * width;
+            const std::size_t offset = group.first_slot * width_;
             x.multiply(group.expert->gate.view(), rows, picked,
-                       {.values = gate.subspan(offset, count * width), .stride = width});
+                       {.values = gate.subspan(offset, count * width_), .stride = width_});
             x.multiply(group.expert->up.view(), rows, picked,
-                       {.values = up.subspan(offset, count * width), .stride = width});
+                       {.values = up.subspan(offset, count * width_), .stride = width_});
             for (std::size_t s = group.first_slot; s < group.last_slot; ++s) {
-                const std::size_t at = s * width + rows.first;
-                const std::size_t n = rows.last - rows.first;
-                kernels::silu_mul(gate.subspan(at, n), up.subspan(at, n), gate.subspan(at, n));
+                activate(piece, config, s);
             }
         }
     });
 }
 
-void FeedForward::down(const Compute& compute, std::size_t width, std::span<float> slots_out) {
+void FeedForward::down(const Compute& compute, std::span<float> slots_out) {
     const std::size_t num_slots = slot_token_.size();
     const std::size_t hidden = slots_out.size() / num_slots;
-    inner_.assign(compute, gate_.first(num_slots * width), width);
+    inner_.assign(compute, gate_.first(num_slots * width_), width_);
     // Slots are the rows of inner_: each group takes its own, in order.
     slot_rows_.resize(num_slots);
     for (std::size_t s = 0; s < num_slots; ++s) slot_rows_[s] = static_cast<std::int32_t>(s);
@@ -86,10 +123,16 @@ void FeedForward::down(const Compute& compute, std::size_t width, std::span<floa
             const Piece& piece = pieces_[i];
             const Group& group = *piece.group;
             const std::size_t count = group.last_slot - group.first_slot;
+            const auto out = slots_out.subspan(group.first_slot * hidden, count * hidden);
             inner_.multiply(group.expert->down.view(), {piece.first_row, piece.last_row},
                             std::span(slot_rows_).subspan(group.first_slot, count),
-                            {.values = slots_out.subspan(group.first_slot * hidden, count * hidden),
-                             .stride = hidden});
+                            {.values = out, .stride = hidden});
+            if (group.expert->down_bias.empty()) continue;
+            const std::size_t rows = piece.last_row - piece.first_row;
+            const auto bias = std::span(group.expert->down_bias).subspan(piece.first_row, rows);
+            for (std::size_t s = 0; s < count; ++s) {
+                kernels::add(bias, out.subspan(s * hidden + piece.first_row, rows));
+            }
         }
     });
 }
@@ -111,27 +154,51 @@ void FeedForward::combine(const Compute& compute, const Routing& routing, std::s
     });
 }
 
-void FeedForward::forward_routed(const Compute& compute, const LayerWeights& weights,
+void FeedForward::run_single(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
+                             std::span<float> out) {
+    slot_token_.resize(num_tokens_);
+    for (std::size_t t = 0; t < num_tokens_; ++t) slot_token_[t] = static_cast<std::int32_t>(t);
+    groups_.assign(1, {&mlp, 0, num_tokens_});
+    prepare_experts(compute);
+    gate_and_up(compute, x, {});
+    down(compute, out);
+}
+
+void FeedForward::add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
+                             std::span<float> out) {
+    const auto shared = slot_out_.take(out.size());
+    run_single(compute, weights.shared, x, shared);
+    if (weights.shared_score.is_empty()) {
+        kernels::add(shared, out);
+        return;
+    }
+    const auto scores = scores_.take(num_tokens_);
+    linear({compute.pool, Arithmetic::Float32, compute.stop}, weights.shared_score.view(), x,
+           scores);
+    const std::size_t hidden = out.size() / num_tokens_;
+    for (std::size_t t = 0; t < num_tokens_; ++t) {
+        const float weight = 1.0F / (1.0F + std::exp(-scores[t]));
+        kernels::add_scaled(weight, shared.subspan(t * hidden, hidden),
+                            out.subspan(t * hidden, hidden));
+    }
+}
+
+void FeedForward::forward_routed(const Compute& compute, LayerWeights& weights,
                                  const Activations& x, const Routing& routing,
                                  std::span<float> out) {
     num_tokens_ = x.num_rows();
     group_by_expert(weights, routing);
-    const std::size_t width = weights.experts.front().gate.view().rows;
-    gate_and_up(compute, x, width);
-    const auto slots = slot_out_.take(slot_token_.size() * (out.size() / num_tokens_));
-    down(compute, width, slots);
+    prepare_experts(compute);
+    gate_and_up(compute, x, experts_);
+    down(compute, slot_out_.take(slot_token_.size() * (out.size() / num_tokens_)));
     combine(compute, routing, out);
+    if (!weights.shared.gate.is_empty()) add_shared(compute, weights, x, out);
 }
 
-void FeedForward::forward_dense(const Compute& compute, const LayerWeights& weights,
-                                const Activations& x, std::span<float> out) {
+void FeedForward::forward_dense(const Compute& compute, LayerWeights& weights, const Activations& x,
+                                std::span<float> out) {
     num_tokens_ = x.num_rows();
-    slot_token_.resize(num_tokens_);
-    for (std::size_t t = 0; t < num_tokens_; ++t) slot_token_[t] = static_cast<std::int32_t>(t);
-    groups_.assign(1, {&weights.experts.front(), 0, num_tokens_});
-    const std::size_t width = weights.experts.front().gate.view().rows;
-    gate_and_up(compute, x, width);
-    down(compute, width, out);
+    run_single(compute, weights.experts.front(), x, out);
 }
 
 }  // namespace espalier

@@ -17,18 +17,20 @@ namespace espalier {
 /// batch reads each expert's weights once. Keeps scratch memory; one object serves all layers.
 class FeedForward {
 public:
-    /// Sum over each token's experts of weight * expert(x), experts ascending. out: [tokens,
-    /// hidden].
-    void forward_routed(const Compute& compute, const LayerWeights& weights, const Activations& x,
+    explicit FeedForward(const MoeConfig& config) : experts_(config.experts) {}
+
+    /// Sum over each token's experts of weight * expert(x), experts ascending, and then the shared
+    /// expert if the layer has one. out: [tokens, hidden].
+    void forward_routed(const Compute& compute, LayerWeights& weights, const Activations& x,
                         const Routing& routing, std::span<float> out);
     /// The layer's single MLP for every token. out: [tokens, hidden].
-    void forward_dense(const Compute& compute, const LayerWeights& weights, const Activations& x,
+    void forward_dense(const Compute& compute, LayerWeights& weights, const Activations& x,
                        std::span<float> out);
 
 private:
     /// Tokens of one expert: slots [first_slot, last_slot).
     struct Group {
-        const GatedMlpWeights* expert = nullptr;
+        GatedMlpWeights* expert = nullptr;
         std::size_t first_slot = 0;
         std::size_t last_slot = 0;
     };
@@ -39,21 +41,31 @@ private:
         std::size_t last_row = 0;
     };
 
-    void group_by_expert(const LayerWeights& weights, const Routing& routing);
+    void group_by_expert(LayerWeights& weights, const Routing& routing);
+    void prepare_experts(const Compute& compute);
     void cut_into_pieces(std::size_t num_rows);
-    void gate_and_up(const Compute& compute, const Activations& x, std::size_t width);
-    void down(const Compute& compute, std::size_t width, std::span<float> slots_out);
+    void gate_and_up(const Compute& compute, const Activations& x, const ExpertConfig& config);
+    void activate(const Piece& piece, const ExpertConfig& config, std::size_t slot);
+    void down(const Compute& compute, std::span<float> slots_out);
     void combine(const Compute& compute, const Routing& routing, std::span<float> out);
+    /// One MLP for all tokens.
+    void run_single(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
+                    std::span<float> out);
+    void add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
+                    std::span<float> out);
 
+    const ExpertConfig& experts_;
     std::vector<Group> groups_;
     std::vector<Piece> pieces_;
     std::vector<std::int32_t> slot_token_;  ///< row of x that a slot works on
     std::vector<std::int32_t> token_slot_;  ///< [tokens, top_k], as Routing::selected
     std::vector<std::int32_t> slot_rows_;   ///< 0, 1, …: slots as rows of inner_
     std::size_t num_tokens_ = 0;
+    std::size_t width_ = 0;    ///< of the experts at work
     Scratch<float> gate_;      ///< [slots, width]
     Scratch<float> up_;        ///< [slots, width]
     Scratch<float> slot_out_;  ///< [slots, hidden]
+    Scratch<float> scores_;    ///< [tokens]; logits of the shared expert's gate
     Activations inner_;
 };
 

@@ -85,20 +85,38 @@ void Generator::reuse_cache(std::span<const std::int32_t> prompt, GenerationResu
     const auto [end, ignored] =
         std::mismatch(cached_ids_.begin(), cached_ids_.begin() + static_cast<std::ptrdiff_t>(most),
                       prompt.begin());
-    cached_ids_.erase(end, cached_ids_.end());
-    cache_.truncate(static_cast<std::int64_t>(cached_ids_.size()));
+    const std::int64_t left = cache_.truncate(end - cached_ids_.begin());
+    cached_ids_.resize(static_cast<std::size_t>(left));
     result.reused_tokens = static_cast<std::int64_t>(cached_ids_.size());
+}
+
+std::span<const float> Generator::append(std::span<const std::int32_t> tokens,
+                                         const std::stop_token& stop) {
+    try {
+        const auto logits = model_.forward(tokens, cache_, LogitsFor::LastToken, nullptr, stop);
+        cached_ids_.insert(cached_ids_.end(), tokens.begin(), tokens.end());
+        return logits;
+    } catch (...) {
+        cached_ids_.resize(static_cast<std::size_t>(cache_.num_tokens()));
+        throw;
+    }
 }
 
 std::span<const float> Generator::read_prompt(std::span<const std::int32_t> prompt,
                                               GenerationResult& result,
                                               const std::stop_token& stop) {
     reuse_cache(prompt, result);
-    const auto fresh = prompt.subspan(cached_ids_.size());
+    auto fresh = prompt.subspan(cached_ids_.size());
+    const auto num_fresh = static_cast<std::int64_t>(fresh.size());
     const auto start = Clock::now();
-    const auto logits = model_.forward(fresh, cache_, LogitsFor::LastToken, nullptr, stop);
-    cached_ids_.assign(prompt.begin(), prompt.end());
-    result.prompt_tokens_per_second = per_second(static_cast<std::int64_t>(fresh.size()), start);
+    if (cache_.has_recurrent_layers()) {
+        // Another answer to this prompt, or a change to this one, starts before the last token.
+        if (fresh.size() > 1) append(fresh.first(fresh.size() - 1), stop);
+        cache_.mark();
+        fresh = fresh.last(1);
+    }
+    const auto logits = append(fresh, stop);
+    result.prompt_tokens_per_second = per_second(num_fresh, start);
     return logits;
 }
 
@@ -160,9 +178,7 @@ GenerationResult Generator::generate(std::span<const std::int32_t> prompt,
                 result.stop = StopReason::ContextFull;
                 break;
             }
-            const std::int32_t next[] = {id};
-            logits = model_.forward(next, cache_, LogitsFor::LastToken, nullptr, stop);
-            cached_ids_.push_back(id);
+            logits = append({&id, 1}, stop);
             ++steps;
         }
     } catch (const Cancelled&) {

@@ -37,8 +37,9 @@ struct GenerationResult {
 };
 
 /// Streams a continuation. A stop request ends it within 200 ms with StopReason::Cancelled and
-/// keeps what is there. Keys and values stay from call to call: a prompt that begins as the last
-/// one did with its answer, as the turns of a chat do, goes on from there.
+/// keeps what is there. What the model knows of a text stays from call to call: a prompt that
+/// begins as the last one did with its answer, as the turns of a chat do, goes on from there. Where
+/// a model with recurrent layers has to go back, it does so to the end of one of the last prompts.
 class Generator {
 public:
     /// @param end_tokens ids that end an answer, see end_token_ids()
@@ -56,6 +57,8 @@ private:
     std::span<const float> read_prompt(std::span<const std::int32_t> prompt,
                                        GenerationResult& result, const std::stop_token& stop);
     void reuse_cache(std::span<const std::int32_t> prompt, GenerationResult& result);
+    std::span<const float> append(std::span<const std::int32_t> tokens,
+                                  const std::stop_token& stop);
 
     NativeModel& model_;
     const Tokenizer& tokenizer_;

@@ -75,9 +75,9 @@ void score_layerwise(NativeModel& model, std::span<const std::vector<std::int32_
     for (std::size_t w = 0; w < windows.size(); ++w) {
         transformer.embed(windows[w], states.rows(w, 0, windows[w].size()));
     }
-    // Every window starts with an empty context: one layer's cache serves them all in turn.
-    LayerCache cache(config.attention.num_kv_heads, config.attention.head_dim);
     for (std::size_t layer = 0; layer < config.layers.size(); ++layer) {
+        // Every window starts with an empty context: one cache serves them all in turn.
+        LayerCache cache = make_layer_cache(config, layer);
         for (std::size_t w = 0; w < windows.size(); ++w) {
             for_each_batch(
                 windows[w].size(), kBatchTokens, [&](std::size_t first, std::size_t last) {
@@ -85,7 +85,7 @@ void score_layerwise(NativeModel& model, std::span<const std::vector<std::int32_
                                           static_cast<std::int64_t>(first), observer_for(sinks, w));
                 });
         }
-        transformer.source().release_layer(static_cast<std::int32_t>(layer));
+        transformer.release_layer(layer);
         if (sinks.on_layer) sinks.on_layer(static_cast<std::int64_t>(layer) + 1);
     }
     if (sinks.on_logits || sinks.observer_of) {

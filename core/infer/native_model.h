@@ -21,7 +21,7 @@ enum class LogitsFor { LastToken, AllTokens };
 
 /// A model executed by Espalier's own kernels on mapped weights, from a hub folder or a GGUF file.
 /// No libtorch. Results do not depend on the number of threads, nor, in float32, on how a sequence
-/// is cut into calls.
+/// is cut into calls; those of latent attention differ by rounding between long and short calls.
 class NativeModel {
 public:
     /// Keeps `source` and `pool` by reference: both must outlive it.
@@ -44,7 +44,8 @@ public:
     /// Appends `tokens` to the cache (in batches, or one at a time) and returns logits: [vocab] or
     /// [tokens, vocab], valid until the next call. An observer sees each batch of tokens from the
     /// first layer to the last; after the last layer, only rows that need logits. On a stop request
-    /// or an error the cache is as it was before.
+    /// or an error the cache is as KvCache::truncate() to its old length leaves it: as it was, but
+    /// perhaps shorter in a model with recurrent layers.
     /// @throws Error DataLine for an id outside the vocabulary or no tokens, RunStage if the cache
     /// is full
     std::span<const float> forward(std::span<const std::int32_t> tokens, KvCache& cache,

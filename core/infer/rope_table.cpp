@@ -2,18 +2,19 @@
 
 #include <cmath>
 
+#include "kernels/vector_ops.h"
+#include "model/rope_frequencies.h"
+
 namespace espalier {
 
-RopeTable::RopeTable(const RopeConfig& config) {
-    const auto half = static_cast<std::size_t>(config.rotated_dims / 2);
-    for (std::size_t i = 0; i < half; ++i) {
-        const double exponent =
-            -2.0 * static_cast<double>(i) / static_cast<double>(config.rotated_dims);
-        frequencies_.push_back(std::pow(config.theta, exponent));
-    }
-}
+RopeTable::RopeTable(const RopeConfig& config)
+    : style_(config.style),
+      factor_(config.attention_factor),
+      frequencies_(rope_frequencies(config)) {}
 
 void RopeTable::prepare(std::int64_t first_position, std::size_t num_tokens) {
+    // Every layer asks for the same positions.
+    if (first_position == first_position_ && num_tokens == num_tokens_) return;
     const std::size_t half = frequencies_.size();
     const auto cosines = cosines_.take(num_tokens * half);
     const auto sines = sines_.take(num_tokens * half);
@@ -21,20 +22,23 @@ void RopeTable::prepare(std::int64_t first_position, std::size_t num_tokens) {
         const double position = static_cast<double>(first_position) + static_cast<double>(t);
         for (std::size_t i = 0; i < half; ++i) {
             const double angle = position * frequencies_[i];
-            cosines[t * half + i] = static_cast<float>(std::cos(angle));
-            sines[t * half + i] = static_cast<float>(std::sin(angle));
+            cosines[t * half + i] = static_cast<float>(std::cos(angle) * factor_);
+            sines[t * half + i] = static_cast<float>(std::sin(angle) * factor_);
         }
     }
+    first_position_ = first_position;
+    num_tokens_ = num_tokens;
 }
 
-std::span<const float> RopeTable::cosines(std::size_t token) const {
+void RopeTable::rotate(std::size_t token, std::span<float> head) const {
     const std::size_t half = frequencies_.size();
-    return cosines_.first((token + 1) * half).subspan(token * half);
-}
-
-std::span<const float> RopeTable::sines(std::size_t token) const {
-    const std::size_t half = frequencies_.size();
-    return sines_.first((token + 1) * half).subspan(token * half);
+    const auto cosines = cosines_.first((token + 1) * half).subspan(token * half);
+    const auto sines = sines_.first((token + 1) * half).subspan(token * half);
+    if (style_ == RopeStyle::Pairs) {
+        kernels::rope_pairs(head, cosines, sines);
+    } else {
+        kernels::rope(head, cosines, sines);
+    }
 }
 
 }  // namespace espalier

@@ -15,9 +15,12 @@ struct Routing {
     std::vector<float> weights;          ///< [tokens, top_k], what multiplies the expert outputs
 };
 
-/// Turns router logits [tokens, num_experts] into a choice: scores in float32, the top_k best, the
-/// lower id of equals. An expert with logit -inf is never chosen while top_k others remain.
-void route(const RouterConfig& config, std::span<const float> logits, Routing& routing);
+/// Turns router logits [tokens, num_experts] into a choice: scores in float32, the top_k best of
+/// the best groups, the lower id of equals. An expert with logit -inf is never chosen while top_k
+/// others remain; where the best groups have fewer than top_k left, the others fill up.
+/// @param selection_bias [num_experts], added to scores for the choice alone; empty: none
+void route(const RouterConfig& config, std::span<const float> logits,
+           std::span<const float> selection_bias, Routing& routing);
 
 /// Sets the logits of masked experts to -inf.
 void apply_mask(const ExpertMask& mask, std::int64_t layer, std::int64_t num_experts,

@@ -1,6 +1,7 @@
 #include "infer/transformer.h"
 
 #include <fmt/format.h>
+#include <string>
 #include <utility>
 
 #include "base/cancel.h"
@@ -13,22 +14,46 @@ namespace {
 
 constexpr std::size_t kNormTokens = 16;
 
-/// Rotary tables, head groups and pairs only make sense if the counts divide.
+/// Heads must fall into groups, rotary dimensions into pairs, experts into groups.
 void check_shapes(const MoeConfig& config) {
     const AttentionConfig& attention = config.attention;
     const RopeConfig& rope = attention.rope;
-    const bool heads_fit = attention.num_kv_heads > 0 && attention.head_dim > 0 &&
-                           attention.num_heads % attention.num_kv_heads == 0;
-    const bool rope_fits = rope.rotated_dims >= 0 && rope.rotated_dims % 2 == 0 &&
-                           rope.rotated_dims <= attention.head_dim;
-    if (heads_fit && rope_fits) return;
-    throw Error(
-        ErrorCode::ArchConfig,
-        fmt::format("{} heads over {} key/value heads of {} with {} rotated dimensions cannot be "
-                    "computed.",
-                    attention.num_heads, attention.num_kv_heads, attention.head_dim,
-                    rope.rotated_dims),
-        "Check num_attention_heads, num_key_value_heads and head_dim in config.json.");
+    const DeltaNetConfig& delta = config.delta_net;
+    const RouterConfig& router = config.router;
+    const auto require = [&](bool holds, const std::string& what) {
+        if (holds) return;
+        throw Error(ErrorCode::ArchConfig, fmt::format("{} cannot be computed.", what),
+                    "Compare config.json with the model's original.");
+    };
+    require(attention.num_kv_heads > 0 && attention.head_dim > 0 &&
+                attention.num_heads % attention.num_kv_heads == 0 && rope.rotated_dims >= 0 &&
+                rope.rotated_dims % 2 == 0 && rope.rotated_dims <= attention.head_dim,
+            fmt::format("{} heads over {} key/value heads of {} with {} rotated dimensions",
+                        attention.num_heads, attention.num_kv_heads, attention.head_dim,
+                        rope.rotated_dims));
+    require(router.num_groups > 0 && router.num_experts % router.num_groups == 0 &&
+                router.top_groups > 0 && router.top_groups <= router.num_groups,
+            fmt::format("The best {} of {} groups of {} experts", router.top_groups,
+                        router.num_groups, router.num_experts));
+    for (const LayerConfig& layer : config.layers) {
+        if (layer.mixer == MixerKind::DeltaNet) {
+            require(delta.num_key_heads > 0 && delta.key_dim > 0 && delta.kernel > 0 &&
+                        delta.num_value_heads % delta.num_key_heads == 0,
+                    fmt::format("A DeltaNet of {} value heads over {} key heads of {}",
+                                delta.num_value_heads, delta.num_key_heads, delta.key_dim));
+        }
+        if (layer.mixer == MixerKind::LatentAttention) {
+            require(rope.rotated_dims == attention.latent.rope_dim,
+                    fmt::format("Latent attention with {} of {} dimensions rotated",
+                                rope.rotated_dims, attention.latent.rope_dim));
+        }
+    }
+}
+
+/// x *= factor, unless it is 1.
+void scale(double factor, std::span<float> x) {
+    if (factor == 1.0) return;
+    for (float& value : x) value *= static_cast<float>(factor);
 }
 
 std::vector<LayerWeights> load_layers(const ModelSource& source) {
@@ -55,8 +80,11 @@ Transformer::Transformer(const ModelSource& source)
       embedding_(source, {TensorRole::TokenEmbedding}),
       output_norm_(load_vector(source, {TensorRole::OutputNorm})),
       rope_(source.config().attention.rope),
-      attention_(source.config()) {
+      mixer_(source.config()),
+      feed_forward_(source.config()) {
     if (source.has({TensorRole::Output})) output_ = WeightMatrix(source, {TensorRole::Output});
+    embedding_.prepare();
+    output_.prepare();
 }
 
 void Transformer::set_mask(ExpertMask mask) {
@@ -78,6 +106,20 @@ void Transformer::embed(std::span<const std::int32_t> tokens, std::span<float> o
         kernels::decode(table.dtype, {table.row(static_cast<std::size_t>(id)), table.row_stride},
                         out.subspan(t * table.columns, table.columns));
     }
+    scale(config().embedding_multiplier, out.first(tokens.size() * table.columns));
+}
+
+void Transformer::add_to_residual(std::span<const float> x, std::span<float> hidden) const {
+    if (config().residual_multiplier == 1.0) {
+        kernels::add(x, hidden);
+    } else {
+        kernels::add_scaled(static_cast<float>(config().residual_multiplier), x, hidden);
+    }
+}
+
+void Transformer::release_layer(std::size_t layer) {
+    layers_.at(layer).release();
+    source_.release_layer(static_cast<std::int32_t>(layer));
 }
 
 void Transformer::normalise(const Compute& compute, std::span<const float> x,
@@ -96,7 +138,8 @@ void Transformer::normalise(const Compute& compute, std::span<const float> x,
 void Transformer::run_layer(const Compute& compute, std::size_t layer, std::span<float> hidden,
                             LayerCache& cache, std::int64_t position, ForwardObserver* observer) {
     throw_if_stopped(compute.stop);
-    const LayerWeights& weights = layers_.at(layer);
+    LayerWeights& weights = layers_.at(layer);
+    weights.prepare();
     const auto width = static_cast<std::size_t>(config().hidden_size);
     const std::size_t num_tokens = hidden.size() / width;
     const auto normalised = normalised_.take(hidden.size());
@@ -104,29 +147,27 @@ void Transformer::run_layer(const Compute& compute, std::size_t layer, std::span
     tell(observer, Activation::HiddenStates, layer, hidden);
 
     rope_.prepare(position, num_tokens);
-    normalise(compute, hidden, weights.attention_norm, normalised);
+    normalise(compute, hidden, weights.mixer_norm, normalised);
     rows_.assign(compute, normalised, width);
-    attention_.forward(compute,
-                       {.weights = weights.attention,
-                        .x = rows_,
-                        .rope = rope_,
-                        .cache = cache,
-                        .position = position,
-                        .sliding_window = config().layers[layer].sliding_window},
-                       step_out);
+    mixer_.forward(compute, weights.mixer, cache,
+                   {.x = rows_,
+                    .rope = rope_,
+                    .position = position,
+                    .sliding_window = config().layers[layer].sliding_window},
+                   step_out);
     tell(observer, Activation::AttentionOutput, layer, step_out);
-    kernels::add(step_out, hidden);
+    add_to_residual(step_out, hidden);
 
     normalise(compute, hidden, weights.feed_forward_norm, normalised);
     rows_.assign(compute, normalised, width);
     run_feed_forward(compute, layer, step_out, observer);
     tell(observer, Activation::FeedForwardOutput, layer, step_out);
-    kernels::add(step_out, hidden);
+    add_to_residual(step_out, hidden);
 }
 
 void Transformer::run_feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
                                    ForwardObserver* observer) {
-    const LayerWeights& weights = layers_[layer];
+    LayerWeights& weights = layers_[layer];
     if (config().layers[layer].feed_forward == FeedForwardKind::Dense) {
         feed_forward_.forward_dense(compute, weights, rows_, out);
         return;
@@ -135,8 +176,9 @@ void Transformer::run_feed_forward(const Compute& compute, std::size_t layer, st
     const auto logits =
         router_logits_.take(rows_.num_rows() * static_cast<std::size_t>(router.num_experts));
     linear({compute.pool, Arithmetic::Float32, compute.stop}, weights.router.view(), rows_, logits);
+    add_bias(weights.router_bias, logits);
     apply_mask(mask_, static_cast<std::int64_t>(layer), router.num_experts, logits);
-    route(router, logits, routing_);
+    route(router, logits, weights.selection_bias, routing_);
     if (observer != nullptr) {
         observer->on_routing(static_cast<std::int64_t>(layer), {.num_experts = router.num_experts,
                                                                 .top_k = router.top_k,
@@ -155,8 +197,11 @@ void Transformer::run_head(const Compute& compute, std::span<const float> hidden
     normalise(compute, hidden, output_norm_, normalised);
     tell(observer, Activation::FinalNorm, 0, normalised);
     rows_.assign(compute, normalised, output_norm_.size());
-    const WeightMatrix& output = output_.view().rows == 0 ? embedding_ : output_;
+    const WeightMatrix& output = output_.is_empty() ? embedding_ : output_;
     linear(compute, output.view(), rows_, logits);
+    if (config().logits_divisor != 1.0) {
+        for (float& logit : logits) logit /= static_cast<float>(config().logits_divisor);
+    }
     tell(observer, Activation::Logits, 0, logits);
 }
 

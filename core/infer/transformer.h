@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "infer/activations.h"
-#include "infer/attention.h"
 #include "infer/compute.h"
 #include "infer/feed_forward.h"
-#include "infer/kv_cache.h"
+#include "infer/layer_cache.h"
+#include "infer/mixer.h"
 #include "infer/rope_table.h"
 #include "infer/weights.h"
 #include "model/expert_mask.h"
@@ -26,14 +26,18 @@ public:
     const MoeConfig& config() const noexcept { return source_.config(); }
     void set_mask(ExpertMask mask);
 
-    /// Rows of the embedding matrix. out: [tokens, hidden].
+    /// Rows of the embedding matrix, times the model's multiplier. out: [tokens, hidden].
     /// @throws Error DataLine if an id is outside the vocabulary
     void embed(std::span<const std::int32_t> tokens, std::span<float> out) const;
 
     /// Adds layer `layer` to `hidden` [tokens, hidden], in place. The tokens stand at `position`
-    /// and after it; the cache holds this layer's keys and values of those before.
+    /// and after it; the cache is this layer's and knows those before.
     void run_layer(const Compute& compute, std::size_t layer, std::span<float> hidden,
                    LayerCache& cache, std::int64_t position, ForwardObserver* observer);
+
+    /// Gives the memory of a layer's weights back: mapped pages and copies. The next run_layer()
+    /// fetches them again.
+    void release_layer(std::size_t layer);
 
     /// Final norm and output matrix. logits: [rows, vocab].
     void run_head(const Compute& compute, std::span<const float> hidden, std::span<float> logits,
@@ -42,6 +46,8 @@ public:
 private:
     void normalise(const Compute& compute, std::span<const float> x, std::span<const float> weight,
                    std::span<float> out) const;
+    /// hidden += what mixer or feed-forward gave, times the model's multiplier.
+    void add_to_residual(std::span<const float> x, std::span<float> hidden) const;
     void run_feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
                           ForwardObserver* observer);
 
@@ -53,7 +59,7 @@ private:
     std::vector<float> output_norm_;
 
     RopeTable rope_;
-    Attention attention_;
+    Mixer mixer_;
     FeedForward feed_forward_;
     Activations rows_;  ///< normalised hidden states of the step at work
     Routing routing_;

@@ -1,38 +1,142 @@
 #include "infer/weights.h"
 
-#include <fmt/format.h>
-
-#include "base/error.h"
-#include "kernels/decode.h"
-
 namespace espalier {
+namespace {
 
-WeightMatrix::WeightMatrix(const ModelSource& source, const TensorKey& key) {
-    const Shape shape = source.shape(key);
-    const auto rows = static_cast<std::size_t>(shape.at(0));
-    const auto columns = static_cast<std::size_t>(shape.at(1));
-    const auto stored = source.stored(key);
-    if (!stored) {
-        decoded_ = Buffer<float>(rows * columns);
-        source.decode(key, decoded_.span());
-        view_ = kernels::float_matrix(decoded_.span(), rows, columns, columns);
-        return;
+/// Reads the tensors of one layer by their roles.
+class LayerReader {
+public:
+    LayerReader(const ModelSource& source, std::int32_t layer) : source_(source), layer_(layer) {}
+
+    WeightMatrix matrix(TensorRole role, std::int32_t expert = -1) const {
+        return {source_, {role, layer_, expert}};
     }
-    const TensorView& tensor = stored->view;
-    if (!kernels::can_decode(tensor.dtype)) {
-        throw Error(
-            ErrorCode::FileUnsupported,
-            fmt::format("{} holds a weight matrix of type {}, which cannot be computed with.",
-                        source.name(), info(tensor.dtype).name),
-            "Convert the model to one of the usual types, for example Q8_0.");
+    std::vector<float> vector(TensorRole role, bool present = true,
+                              std::int32_t expert = -1) const {
+        if (!present) return {};
+        return load_vector(source_, {role, layer_, expert});
     }
-    view_ = {.dtype = tensor.dtype,
-             .bytes = tensor.bytes,
-             .rows = rows,
-             .columns = columns,
-             .row_stride = rows == 0 ? 0 : tensor.bytes.size() / rows};
-    rows_ = stored->rows;
+    /// [channels, kernel] as stored, turned into [kernel, channels]: a tap's factors side by side.
+    std::vector<float> taps(TensorRole role) const {
+        const Shape shape = source_.shape({role, layer_});
+        const auto channels = static_cast<std::size_t>(shape.at(0));
+        const auto kernel = static_cast<std::size_t>(shape.at(1));
+        const std::vector<float> stored = vector(role);
+        std::vector<float> turned(stored.size());
+        for (std::size_t i = 0; i < stored.size(); ++i) {
+            turned[i % kernel * channels + i / kernel] = stored[i];
+        }
+        return turned;
+    }
+    const MoeConfig& config() const { return source_.config(); }
+
+private:
+    const ModelSource& source_;
+    std::int32_t layer_;
+};
+
+AttentionWeights load_attention(const LayerReader& read) {
+    const AttentionConfig& config = read.config().attention;
+    const bool has_norms = config.qk_norm != QkNorm::None;
+    return {.q = read.matrix(TensorRole::AttentionQ),
+            .k = read.matrix(TensorRole::AttentionK),
+            .v = read.matrix(TensorRole::AttentionV),
+            .output = read.matrix(TensorRole::AttentionOutput),
+            .q_bias = read.vector(TensorRole::AttentionQBias, config.has_qkv_bias),
+            .k_bias = read.vector(TensorRole::AttentionKBias, config.has_qkv_bias),
+            .v_bias = read.vector(TensorRole::AttentionVBias, config.has_qkv_bias),
+            .output_bias = read.vector(TensorRole::AttentionOutputBias, config.has_output_bias),
+            .q_norm = read.vector(TensorRole::AttentionQNorm, has_norms),
+            .k_norm = read.vector(TensorRole::AttentionKNorm, has_norms),
+            .sinks = read.vector(TensorRole::AttentionSinks, config.has_sinks)};
 }
+
+LatentWeights load_latent(const LayerReader& read) {
+    const AttentionConfig& config = read.config().attention;
+    LatentWeights weights;
+    if (config.latent.query_rank == 0) {
+        weights.q = read.matrix(TensorRole::LatentQ);
+    } else {
+        weights.q_down = read.matrix(TensorRole::LatentQDown);
+        weights.q_down_bias = read.vector(TensorRole::LatentQDownBias, config.has_qkv_bias);
+        weights.q_norm = read.vector(TensorRole::LatentQNorm);
+        weights.q_up = read.matrix(TensorRole::LatentQUp);
+    }
+    weights.kv_down = read.matrix(TensorRole::LatentKvDown);
+    weights.kv_down_bias = read.vector(TensorRole::LatentKvDownBias, config.has_qkv_bias);
+    weights.kv_norm = read.vector(TensorRole::LatentKvNorm);
+    weights.key_up = read.matrix(TensorRole::LatentKeyUp);
+    weights.value_up = read.matrix(TensorRole::LatentValueUp);
+    weights.output = read.matrix(TensorRole::AttentionOutput);
+    weights.output_bias = read.vector(TensorRole::AttentionOutputBias, config.has_output_bias);
+    return weights;
+}
+
+DeltaNetWeights load_delta_net(const LayerReader& read) {
+    return {.qkv = read.matrix(TensorRole::DeltaQkv),
+            .z = read.matrix(TensorRole::DeltaZ),
+            .beta = read.matrix(TensorRole::DeltaBeta),
+            .decay = read.matrix(TensorRole::DeltaDecay),
+            .output = read.matrix(TensorRole::DeltaOutput),
+            .taps = read.taps(TensorRole::DeltaConvolution),
+            .log_a = read.vector(TensorRole::DeltaLogA),
+            .decay_bias = read.vector(TensorRole::DeltaDecayBias),
+            .norm = read.vector(TensorRole::DeltaNorm)};
+}
+
+ShortConvolutionWeights load_short_convolution(const LayerReader& read) {
+    const bool has_bias = read.config().short_convolution.has_bias;
+    return {.in = read.matrix(TensorRole::ConvolutionIn),
+            .out = read.matrix(TensorRole::ConvolutionOut),
+            .in_bias = read.vector(TensorRole::ConvolutionInBias, has_bias),
+            .out_bias = read.vector(TensorRole::ConvolutionOutBias, has_bias),
+            .taps = read.taps(TensorRole::ConvolutionKernel),
+            .bias = read.vector(TensorRole::ConvolutionBias, has_bias)};
+}
+
+MixerWeights load_mixer(const LayerReader& read, MixerKind kind) {
+    switch (kind) {
+        case MixerKind::LatentAttention:
+            return load_latent(read);
+        case MixerKind::DeltaNet:
+            return load_delta_net(read);
+        case MixerKind::ShortConvolution:
+            return load_short_convolution(read);
+        case MixerKind::FullAttention:
+        case MixerKind::SlidingAttention:
+            break;
+    }
+    return load_attention(read);
+}
+
+GatedMlpWeights load_expert(const LayerReader& read, std::int32_t expert) {
+    const bool has_bias = read.config().experts.has_bias;
+    return {.gate = read.matrix(TensorRole::ExpertGate, expert),
+            .up = read.matrix(TensorRole::ExpertUp, expert),
+            .down = read.matrix(TensorRole::ExpertDown, expert),
+            .gate_bias = read.vector(TensorRole::ExpertGateBias, has_bias, expert),
+            .up_bias = read.vector(TensorRole::ExpertUpBias, has_bias, expert),
+            .down_bias = read.vector(TensorRole::ExpertDownBias, has_bias, expert)};
+}
+
+void load_moe(const LayerReader& read, LayerWeights& weights) {
+    const RouterConfig& router = read.config().router;
+    weights.router = read.matrix(TensorRole::Router);
+    weights.router_bias = read.vector(TensorRole::RouterBias, router.has_bias);
+    weights.selection_bias =
+        read.vector(TensorRole::RouterSelectionBias, router.has_selection_bias);
+    for (std::int32_t e = 0; e < router.num_experts; ++e) {
+        weights.experts.push_back(load_expert(read, e));
+    }
+    const SharedExpertConfig& shared = read.config().shared_expert;
+    if (shared.width == 0) return;
+    weights.shared.gate = read.matrix(TensorRole::SharedGate);
+    weights.shared.up = read.matrix(TensorRole::SharedUp);
+    weights.shared.down = read.matrix(TensorRole::SharedDown);
+    if (shared.has_gate) weights.shared_score = read.matrix(TensorRole::SharedScore);
+}
+
+}  // namespace
 
 std::vector<float> load_vector(const ModelSource& source, const TensorKey& key) {
     std::vector<float> values(num_elements(source.shape(key)).value_or(0));
@@ -40,53 +144,51 @@ std::vector<float> load_vector(const ModelSource& source, const TensorKey& key) 
     return values;
 }
 
-namespace {
-
-AttentionWeights load_attention(const ModelSource& source, std::int32_t layer) {
-    const auto matrix = [&](TensorRole role) { return WeightMatrix(source, {role, layer}); };
-    const auto vector = [&](TensorRole role, bool present) {
-        return present ? load_vector(source, {role, layer}) : std::vector<float>();
-    };
-    const AttentionConfig& config = source.config().attention;
-    return {.q = matrix(TensorRole::AttentionQ),
-            .k = matrix(TensorRole::AttentionK),
-            .v = matrix(TensorRole::AttentionV),
-            .output = matrix(TensorRole::AttentionOutput),
-            .q_bias = vector(TensorRole::AttentionQBias, config.has_qkv_bias),
-            .k_bias = vector(TensorRole::AttentionKBias, config.has_qkv_bias),
-            .v_bias = vector(TensorRole::AttentionVBias, config.has_qkv_bias),
-            .output_bias = vector(TensorRole::AttentionOutputBias, config.has_output_bias),
-            .q_norm = vector(TensorRole::AttentionQNorm, config.qk_norm != QkNorm::None),
-            .k_norm = vector(TensorRole::AttentionKNorm, config.qk_norm != QkNorm::None)};
-}
-
-std::vector<GatedMlpWeights> load_experts(const ModelSource& source, std::int32_t layer) {
-    std::vector<GatedMlpWeights> experts;
-    for (std::int32_t e = 0; e < source.config().router.num_experts; ++e) {
-        experts.push_back({.gate = WeightMatrix(source, {TensorRole::ExpertGate, layer, e}),
-                           .up = WeightMatrix(source, {TensorRole::ExpertUp, layer, e}),
-                           .down = WeightMatrix(source, {TensorRole::ExpertDown, layer, e})});
-    }
-    return experts;
-}
-
-}  // namespace
-
 LayerWeights load_layer_weights(const ModelSource& source, std::int32_t layer) {
-    LayerWeights weights;
-    weights.attention_norm = load_vector(source, {TensorRole::AttentionNorm, layer});
-    weights.attention = load_attention(source, layer);
-    weights.feed_forward_norm = load_vector(source, {TensorRole::FeedForwardNorm, layer});
+    const LayerReader read(source, layer);
     const LayerConfig& config = source.config().layers.at(static_cast<std::size_t>(layer));
+    LayerWeights weights;
+    weights.mixer_norm = read.vector(TensorRole::AttentionNorm);
+    weights.mixer = load_mixer(read, config.mixer);
+    weights.feed_forward_norm = read.vector(TensorRole::FeedForwardNorm);
     if (config.feed_forward == FeedForwardKind::Moe) {
-        weights.router = WeightMatrix(source, {TensorRole::Router, layer});
-        weights.experts = load_experts(source, layer);
+        load_moe(read, weights);
     } else {
-        weights.experts.push_back({.gate = WeightMatrix(source, {TensorRole::DenseGate, layer}),
-                                   .up = WeightMatrix(source, {TensorRole::DenseUp, layer}),
-                                   .down = WeightMatrix(source, {TensorRole::DenseDown, layer})});
+        GatedMlpWeights& dense = weights.experts.emplace_back();
+        dense.gate = read.matrix(TensorRole::DenseGate);
+        dense.up = read.matrix(TensorRole::DenseUp);
+        dense.down = read.matrix(TensorRole::DenseDown);
     }
     return weights;
+}
+
+void GatedMlpWeights::prepare() {
+    for (WeightMatrix* matrix : matrices()) matrix->prepare();
+}
+
+void LayerWeights::prepare() {
+    std::visit(
+        [](auto& weights) {
+            for (WeightMatrix* matrix : weights.matrices()) matrix->prepare();
+        },
+        mixer);
+    router.prepare();
+    shared.prepare();
+    shared_score.prepare();
+}
+
+void LayerWeights::release() noexcept {
+    std::visit(
+        [](auto& weights) {
+            for (WeightMatrix* matrix : weights.matrices()) matrix->release();
+        },
+        mixer);
+    router.release();
+    shared_score.release();
+    for (WeightMatrix* matrix : shared.matrices()) matrix->release();
+    for (GatedMlpWeights& expert : experts) {
+        for (WeightMatrix* matrix : expert.matrices()) matrix->release();
+    }
 }
 
 }  // namespace espalier

@@ -1,56 +1,95 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
-#include "kernels/matrix_view.h"
-#include "model/model_source.h"
-#include "tensor/buffer.h"
+#include "infer/weight_matrix.h"
 
 namespace espalier {
 
-/// A weight matrix ready for kernels: in place in its file, or decoded to float32 if the file holds
-/// it in another order of elements.
-class WeightMatrix {
-public:
-    WeightMatrix() = default;
-    /// @throws Error FileUnsupported if no kernel reads the stored type
-    WeightMatrix(const ModelSource& source, const TensorKey& key);
+// Vectors are decoded to float32 and empty where the model has none.
 
-    const kernels::MatrixView& view() const noexcept { return view_; }
-    /// How the rows of view() are ordered; products come out in that order.
-    RowOrder rows() const noexcept { return rows_; }
-
-private:
-    kernels::MatrixView view_;
-    RowOrder rows_ = RowOrder::AsNamed;
-    Buffer<float> decoded_;
-};
-
+/// Full or sliding attention.
 struct AttentionWeights {
     WeightMatrix q, k, v, output;
-    std::vector<float> q_bias, k_bias, v_bias, output_bias;  ///< empty if the model has none
+    std::vector<float> q_bias, k_bias, v_bias, output_bias;
     std::vector<float> q_norm, k_norm;
+    std::vector<float> sinks;  ///< [heads]
+
+    auto matrices() noexcept { return std::array{&q, &k, &v, &output}; }
 };
 
-/// down(silu(gate(x)) * up(x)): a dense layer, or one expert.
+/// MLA. Queries come from `q`, or through q_down and q_up.
+struct LatentWeights {
+    WeightMatrix q;
+    WeightMatrix q_down, q_up;
+    std::vector<float> q_down_bias, q_norm;
+    WeightMatrix kv_down;
+    std::vector<float> kv_down_bias, kv_norm;
+    WeightMatrix key_up, value_up, output;
+    std::vector<float> output_bias;
+
+    auto matrices() noexcept {
+        return std::array{&q, &q_down, &q_up, &kv_down, &key_up, &value_up, &output};
+    }
+};
+
+struct DeltaNetWeights {
+    WeightMatrix qkv, z, beta, decay, output;
+    std::vector<float> taps;        ///< [kernel, channels]
+    std::vector<float> log_a;       ///< [value heads]
+    std::vector<float> decay_bias;  ///< [value heads]
+    std::vector<float> norm;        ///< [value_dim]
+
+    auto matrices() noexcept { return std::array{&qkv, &z, &beta, &decay, &output}; }
+};
+
+struct ShortConvolutionWeights {
+    WeightMatrix in, out;
+    std::vector<float> in_bias, out_bias;
+    std::vector<float> taps;  ///< [kernel, hidden]
+    std::vector<float> bias;  ///< [hidden]
+
+    auto matrices() noexcept { return std::array{&in, &out}; }
+};
+
+using MixerWeights =
+    std::variant<AttentionWeights, LatentWeights, DeltaNetWeights, ShortConvolutionWeights>;
+
+/// down(activation(gate(x), up(x))): a dense layer, a shared expert, or one of many.
 struct GatedMlpWeights {
     WeightMatrix gate, up, down;
+    std::vector<float> gate_bias, up_bias, down_bias;
+
+    auto matrices() noexcept { return std::array{&gate, &up, &down}; }
+    bool is_ready() const noexcept { return gate.is_ready() && up.is_ready() && down.is_ready(); }
+    void prepare();
 };
 
 struct LayerWeights {
-    std::vector<float> attention_norm;
-    AttentionWeights attention;
+    std::vector<float> mixer_norm;
+    MixerWeights mixer;
     std::vector<float> feed_forward_norm;
-    WeightMatrix router;                   ///< of a Moe layer
-    std::vector<GatedMlpWeights> experts;  ///< of a Moe layer; of a dense one, its single MLP
+    WeightMatrix router;  ///< of a Moe layer, as the next two
+    std::vector<float> router_bias;
+    std::vector<float> selection_bias;
+    std::vector<GatedMlpWeights> experts;  ///< of a dense layer, its single MLP
+    GatedMlpWeights shared;                ///< empty if there is none
+    WeightMatrix shared_score;             ///< empty if the shared expert has no gate
+
+    /// Makes the copies that every token needs; an expert's are made when a token comes to it.
+    void prepare();
+    /// Drops all copies.
+    void release() noexcept;
 };
 
-/// Resolves the tensors of a layer. Matrices are not read: an expert's pages are touched when a
-/// token is first routed to it.
+/// Resolves the tensors of a layer. Matrices are not read: their pages are touched when they are
+/// first multiplied with.
 LayerWeights load_layer_weights(const ModelSource& source, std::int32_t layer);
 
-/// A vector decoded to float32.
+/// A vector, or any other tensor, decoded to float32.
 std::vector<float> load_vector(const ModelSource& source, const TensorKey& key);
 
 }  // namespace espalier

@@ -1,6 +1,7 @@
 #include <QTest>
 #include <vector>
 
+#include "kernels/gate_ops.h"
 #include "kernels/integer_rows.h"
 #include "kernels/matmul_float.h"
 #include "kernels/matmul_integer.h"

@@ -1,16 +1,20 @@
 #pragma once
 
+#include <QTemporaryDir>
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "formats/safetensors_reader.h"
+#include "infer/native_model.h"
 #include "model/forward_observer.h"
+#include "model/model_source.h"
 
 namespace espalier {
 
@@ -80,9 +84,71 @@ private:
     }
 };
 
+/// The model of a golden case, under either spelling of its config.
+class GoldenCase {
+public:
+    GoldenCase(const std::string& name, const std::string& config_file) {
+        folder_ = kGolden / "models" / name;
+        if (config_file != "config.json") folder_ = with_config(config_file);
+        source_ = ModelSource::open(folder_);
+        golden_ =
+            std::make_unique<SafetensorsFile>(kGolden / "models" / name / "golden.safetensors");
+        tolerances_ =
+            read_json_file(kGolden / "models/cases.json")[name]["suggested_abs_tolerance"];
+        greedy_ = read_json_file(kGolden / "models" / name / "greedy_ids.json");
+    }
+
+    const ModelSource& source() const { return *source_; }
+    const SafetensorsFile& golden() const { return *golden_; }
+    const Json& greedy() const { return greedy_; }
+    double tolerance(const std::string& tensor) const {
+        for (const auto* name : {"logits", "router_logits", "router_topk_weights"}) {
+            if (tensor.starts_with(name)) return tolerances_[name].get<double>();
+        }
+        const auto* hidden = tolerances_.contains("hidden") ? "hidden" : "hidden_states";
+        return tolerances_[hidden].get<double>();
+    }
+
+private:
+    std::filesystem::path with_config(const std::string& config_file) {
+        const std::filesystem::path copy = temporary_.path().toStdString();
+        for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+            if (entry.path().filename() == "config.json") continue;
+            std::filesystem::copy_file(entry.path(), copy / entry.path().filename());
+        }
+        std::filesystem::copy_file(folder_ / config_file, copy / "config.json");
+        return copy;
+    }
+
+    QTemporaryDir temporary_;
+    std::filesystem::path folder_;
+    std::unique_ptr<ModelSource> source_;
+    std::unique_ptr<SafetensorsFile> golden_;
+    Json tolerances_;
+    Json greedy_;
+};
+
 inline std::int32_t argmax(std::span<const float> logits) {
     return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) -
                                      logits.begin());
+}
+
+inline std::vector<float> all_logits(NativeModel& model, std::span<const std::int32_t> tokens) {
+    KvCache cache(model.config());
+    const auto logits = model.forward(tokens, cache, LogitsFor::AllTokens);
+    return {logits.begin(), logits.end()};
+}
+
+inline std::vector<std::int32_t> greedy(NativeModel& model, const std::vector<std::int32_t>& prompt,
+                                        std::size_t count) {
+    KvCache cache(model.config());
+    std::vector<std::int32_t> ids;
+    std::int32_t next = argmax(model.forward(prompt, cache));
+    for (;;) {
+        ids.push_back(next);
+        if (ids.size() == count) return ids;
+        next = argmax(model.forward({&next, 1}, cache));
+    }
 }
 
 inline double largest_difference(std::span<const float> a, std::span<const float> b) {

@@ -90,32 +90,58 @@ private Q_SLOTS:
         });
     }
 
-    void silu_mul_gates_data() { add_sizes(); }
-    void silu_mul_gates() {
+    void a_sink_takes_its_share_data() { add_sizes(); }
+    void a_sink_takes_its_share() {
         QFETCH(std::size_t, size);
-        auto gate = random_values(size, "gate");
-        for (std::size_t i = 0; i < size; ++i) gate[i] *= i % 5 == 4 ? 60.0F : 2.0F;
-        const auto up = random_values(size, "up");
-        std::vector<double> expected;
-        for (std::size_t i = 0; i < size; ++i) {
-            const auto g = static_cast<double>(gate[i]);
-            expected.push_back(g / (1.0 + std::exp(-g)) * static_cast<double>(up[i]));
+        const auto x = random_values(size, "x");
+        for (const float sink : {-30.0F, 0.5F, 4.0F, 90.0F}) {
+            const double peak = std::max(static_cast<double>(*std::max_element(x.begin(), x.end())),
+                                         static_cast<double>(sink));
+            double sum = std::exp(static_cast<double>(sink) - peak);
+            for (const float v : x) sum += std::exp(static_cast<double>(v) - peak);
+            std::vector<double> expected;
+            for (const float v : x)
+                expected.push_back(std::exp(static_cast<double>(v) - peak) / sum);
+            for_each_target([&](const std::string& target) {
+                auto out = x;
+                kernels::softmax_with_sink(out, sink);
+                compare(out, expected, 1e-6, target);
+            });
         }
-        for_each_target([&](const std::string& target) {
-            std::vector<float> out(size);
-            kernels::silu_mul(gate, up, out);
-            compare(out, expected, 2e-6, target);
+        for_each_target([&](const std::string&) {
+            auto plain = x;
+            auto without = x;
+            kernels::softmax(plain);
+            kernels::softmax_with_sink(without, -kInfinity);
+            QCOMPARE(without, plain);
         });
     }
 
-    void silu_mul_is_finite_far_out() {
-        for_each_target([&](const std::string&) {
-            std::vector<float> gate = {-1e30F, -200.0F, -100.0F, 0.0F, 100.0F, 1e30F};
-            const std::vector<float> up(gate.size(), 1.0F);
-            kernels::silu_mul(gate, up, gate);
-            for (const float v : gate) QVERIFY(std::isfinite(v));
-            QVERIFY(std::abs(gate[1]) < 1e-30F);
-            QCOMPARE(gate[4], 100.0F);
+    void products_multiply_in_place_data() { add_sizes(); }
+    void products_multiply_in_place() {
+        QFETCH(std::size_t, size);
+        const auto x = random_values(size, "x");
+        const auto y = random_values(size, "y");
+        const auto start = random_values(size, "start");
+        std::vector<double> product;
+        std::vector<double> sum;
+        std::vector<double> held;
+        for (std::size_t i = 0; i < size; ++i) {
+            const auto value = static_cast<double>(x[i]);
+            product.push_back(static_cast<double>(start[i]) * value);
+            sum.push_back(static_cast<double>(start[i]) + value * static_cast<double>(y[i]));
+            held.push_back(std::clamp(value, -0.75, 0.75));
+        }
+        for_each_target([&](const std::string& target) {
+            auto out = start;
+            kernels::multiply(x, out);
+            compare(out, product, 1e-6, target);
+            out = start;
+            kernels::add_product(x, y, out);
+            compare(out, sum, 1e-6, target);
+            out = x;
+            kernels::clamp(out, 0.75F);
+            compare(out, held, 0.0, target);
         });
     }
 
@@ -160,6 +186,19 @@ private Q_SLOTS:
             auto out = x;
             kernels::rope(out, cosines, sines);
             compare(out, expected, 1e-6, target);
+            // In pair style the same values lie side by side.
+            auto pairs = x;
+            for (std::size_t i = 0; i < size; ++i) {
+                pairs[2 * i] = x[i];
+                pairs[2 * i + 1] = x[size + i];
+            }
+            kernels::rope_pairs(pairs, cosines, sines);
+            for (std::size_t i = 0; i < size; ++i) {
+                out[i] = pairs[2 * i];
+                out[size + i] = pairs[2 * i + 1];
+            }
+            compare(out, expected, 1e-6, target);
+            QVERIFY(std::equal(pairs.end() - 3, pairs.end(), x.end() - 3));
         });
     }
 };
