@@ -15,7 +15,8 @@ namespace {
 void add_cases() {
     QTest::addColumn<std::string>("name");
     QTest::addColumn<std::string>("config");
-    for (const auto& item : read_json_file(kGolden / "models/cases.json").items()) {
+    const Json cases = read_json_file(kGolden / "models/cases.json");
+    for (const auto& item : cases.items()) {
         for (const std::string config : {"config.json", "config.legacy.json"}) {
             if (!std::filesystem::exists(kGolden / "models" / item.key() / config)) continue;
             QTest::addRow("%s %s", item.key().c_str(), config.c_str()) << item.key() << config;
@@ -120,8 +121,8 @@ private Q_SLOTS:
         QVERIFY2(largest_difference(all_logits(model, tokens), expected) <= 1e-3,
                  reference.c_str());
 
-        // Rounded activations move a token's worst logit by some 0.001, and more where two experts
-        // are nearly tied: the median counts.
+        // Rounded activations move a token's worst logit by some 0.001 (0.02 beside BF16 weights,
+        // where they are bfloat16), and more where two experts are nearly tied: the median counts.
         model.set_arithmetic(Arithmetic::Integer16);
         const auto logits = all_logits(model, tokens);
         const std::size_t vocab = logits.size() / tokens.size();
@@ -131,7 +132,8 @@ private Q_SLOTS:
                                                std::span(expected).subspan(t * vocab, vocab)));
         }
         std::nth_element(worst.begin(), worst.begin() + 15, worst.end());
-        QVERIFY(worst[15] <= 4e-3);
+        QVERIFY2(worst[15] <= (file.ends_with("/hf") ? 0.05 : 4e-3),
+                 qPrintable(QString::number(worst[15])));
     }
 
     void gguf_greedy_tokens_match_data() { add_float_files(); }

@@ -18,7 +18,8 @@ void add_files() {
     for (const std::string file :
          {"qwen3moe/qwen3moe.f32.gguf", "qwen3moe/hf", "mixtral/hf", "qwen3moe/qwen3moe.q8_0.gguf",
           "qwen3moe/qwen3moe.q4_k_m.gguf", "qwen3moe_wide/qwen3moe_wide.q4_k_m.gguf",
-          "mixtral/mixtral.q4_k_m.gguf"}) {
+          "mixtral/mixtral.q4_k_m.gguf", "qwen3next/qwen3next.q4_k_m.gguf",
+          "gpt_oss/gpt_oss.mxfp4.gguf"}) {
         QTest::addRow("%s", file.c_str()) << file;
     }
 }
