@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "formats/file_error.h"
 #include "kernels/decode.h"
-#include "model/row_places.h"
+#include "model/stored_layout.h"
 
 namespace espalier {
 namespace {
@@ -22,30 +22,12 @@ Shape without_ones(const Shape& shape) {
 }
 
 /// The shape that the file should have, of one expert.
-Shape stored_shape(const TensorRequest& request) {
-    Shape shape = request.shape;
-    shape.front() = stored_rows(request.row.rows, shape.front(), request.config);
-    const std::int64_t heads = request.config.attention.num_heads;
-    switch (request.row.form) {
-        case TensorForm::Plain:
-        case TensorForm::TurnedColumns:
-        case TensorForm::MinusOne:
-        case TensorForm::MinusExp:
-            return shape;
-        case TensorForm::Transposed:
-            return {shape.back(), shape.front()};
-        case TensorForm::Heads:
-            return {heads, shape.front() / heads, shape.back()};
-        case TensorForm::TransposedHeads:
-            return {heads, shape.back(), shape.front() / heads};
-        case TensorForm::Mxfp4Pair:
-            return {shape.front(), shape.back() / kMxfp4Block, kMxfp4Bytes};
-    }
-    return shape;
+Shape shape_in_file(const TensorRequest& request) {
+    return stored_shape(request.row, request.shape, request.config);
 }
 
 Shape scales_shape(const TensorRequest& request) {
-    Shape shape = stored_shape(request);
+    Shape shape = shape_in_file(request);
     if (request.row.form == TensorForm::Mxfp4Pair) return {shape[0], shape[1]};
     for (auto& size : shape) size = (size + kScaledSquare - 1) / kScaledSquare;
     return shape;
@@ -114,8 +96,8 @@ TensorPlace place_tensor(const TensorRequest& request, const TensorView& found,
     const bool is_mxfp4 = request.row.form == TensorForm::Mxfp4Pair;
     require_type(request, request.name(), found.dtype,
                  is_mxfp4 ? found.dtype == DType::U8 : kernels::can_decode(found.dtype));
-    require_shape(request, request.name(), found.shape, stored_shape(request));
-    TensorPlace place{slice(request, found, stored_shape(request)),
+    require_shape(request, request.name(), found.shape, shape_in_file(request));
+    TensorPlace place{slice(request, found, shape_in_file(request)),
                       request.row.rows,
                       request.row.form,
                       {},

@@ -12,6 +12,10 @@ namespace espalier {
 /// @throws Error GgufInexpressible saying what cannot be said and what to do
 std::string_view gguf_architecture(const MoeConfig& config);
 
+/// True if llama.cpp's loader wants an output matrix even of a model that ties it to the embedding.
+/// @throws Error GgufInexpressible for a family without a GGUF form
+bool needs_output_tensor(const MoeConfig& config);
+
 /// Adds the `<architecture>.*` keys.
 /// @param feed_forward_length width of a dense layer where the architecture asks for one; 0 if
 /// unknown

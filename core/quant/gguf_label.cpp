@@ -36,7 +36,8 @@ std::string size_label(const QuantPlan& plan) {
     std::int64_t num_experts = 0;
     for (const PlannedTensor& tensor : plan.tensors) {
         const std::uint64_t count = num_elements(tensor.spec.shape).value_or(0);
-        if (is_expert_role(tensor.key.role)) {
+        // The converter counts the biases of all experts.
+        if (is_expert_role(tensor.key.role) && tensor.spec.shape.size() == 3) {
             num_experts = tensor.spec.shape.front();
             of_one_expert += count / static_cast<std::uint64_t>(num_experts);
         } else {

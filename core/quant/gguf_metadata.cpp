@@ -1,5 +1,11 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "formats/gguf_tokenizer.h"
@@ -33,6 +39,29 @@ bool has_past(const ModelSource& model) {
     return model.hub_folder() && std::filesystem::is_regular_file(model.path() / kProvenanceFile);
 }
 
+/// llama.cpp knows the tokenizers of some architectures by names and special tokens of their own.
+void add_tokenizer_customs(GgufMetadata& metadata, const MoeConfig& config) {
+    if (config.family == "olmoe" && metadata.text_or("tokenizer.ggml.pre", "") == "gpt-2") {
+        metadata.set("tokenizer.ggml.pre", std::string("olmo"));  // the same split
+    }
+    const bool is_glm = config.family.starts_with("glm4_moe");
+    const auto* tokens = metadata.array<std::string>("tokenizer.ggml.tokens");
+    if (!is_glm || tokens == nullptr) return;
+    constexpr std::array<std::pair<const char*, std::string_view>, 4> kGlmTokens{{
+        {"tokenizer.ggml.bos_token_id", "[gMASK]"},
+        {"tokenizer.ggml.eot_token_id", "<|user|>"},
+        {"tokenizer.ggml.unknown_token_id", "<|endoftext|>"},
+        {"tokenizer.ggml.eom_token_id", "<|observation|>"},
+    }};
+    std::vector<std::pair<std::string, std::uint32_t>> ids;
+    for (const auto& [key, text] : kGlmTokens) {
+        const auto found = std::find(tokens->begin(), tokens->end(), text);
+        if (metadata.find(key) != nullptr || found == tokens->end()) continue;
+        ids.emplace_back(key, static_cast<std::uint32_t>(found - tokens->begin()));
+    }
+    for (const auto& [key, id] : ids) metadata.set(key, id);  // invalidates `tokens`
+}
+
 GgufMetadata from_config(const ModelSource& model, const QuantPlan& plan, std::string_view name) {
     const Json hub_config = model.hub_folder() ? model.hub_folder()->config() : Json::object();
     GgufMetadata metadata;
@@ -49,6 +78,7 @@ GgufMetadata from_config(const ModelSource& model, const QuantPlan& plan, std::s
             special_ids["eos_token_id"] = model.config().eos_token_ids;
         }
         add_gguf_special_ids(metadata, special_ids);
+        add_tokenizer_customs(metadata, model.config());
     }
     return metadata;
 }

@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
-#include "model/model_tensors.h"
+#include "model/stored_layout.h"
 #include "quant/gguf_architecture.h"
 #include "quant/quant_policy.h"
 #include "tensor/shape.h"
@@ -21,27 +21,24 @@ const FileTypeInfo& find_file_type(std::string_view name) {
                 fmt::format("Choose one of {}.", fmt::join(known_file_types(), ", ")));
 }
 
-const TensorName& gguf_name(const NameTable& table, TensorRole role) {
-    const auto found = std::find_if(table.names.begin(), table.names.end(),
-                                    [role](const TensorName& row) { return row.role == role; });
-    if (found != table.names.end()) return *found;
-    throw Error(
-        ErrorCode::GgufInexpressible,
-        fmt::format("The model has tensors that GGUF files of the architecture {} cannot hold.",
-                    table.family),
-        "Export it as a hub folder instead.");
-}
-
 PolicyContext context_of(const MoeConfig& config, const PlanOptions& options) {
     return {.num_layers = config.num_layers(),
             .num_experts = config.router.num_experts,
             .heads_per_kv_head = config.attention.num_heads / config.attention.num_kv_heads,
-            .ties_embeddings = config.ties_embeddings,
+            .ties_embeddings = config.ties_embeddings && !needs_output_tensor(config),
             .has_importance = options.has_importance};
 }
 
-/// The whole stack for the first expert, nothing for the others.
-bool is_later_expert(const TensorKey& key) { return key.expert > 0; }
+/// The output matrix of a model that has none of its own.
+void add_copy_of_embedding(std::vector<StoredLayout>& layouts) {
+    const auto embedding = std::find_if(
+        layouts.begin(), layouts.end(),
+        [](const StoredLayout& layout) { return layout.key.role == TensorRole::TokenEmbedding; });
+    StoredLayout copy = *embedding;  // its part goes on naming the embedding
+    copy.name = "output.weight";
+    copy.key.role = TensorRole::Output;
+    layouts.push_back(std::move(copy));
+}
 
 }  // namespace
 
@@ -92,22 +89,14 @@ QuantPlan plan_quantization(const MoeConfig& config, std::string_view file_type,
     plan.file_type = std::string(type.name);
     plan.ggml_file_type = type.ggml_file_type;
     plan.architecture = std::string(gguf_architecture(config));
-    const NameTable& names = *gguf_names(plan.architecture);
     const PolicyContext context = context_of(config, options);
-    for (ModelTensor& tensor : model_tensors(config)) {
-        if (is_later_expert(tensor.key)) continue;
-        if (tensor.key.expert == 0) {
-            tensor.key.expert = -1;
-            tensor.shape.insert(tensor.shape.begin(), config.router.num_experts);
-        }
-        const TensorName& name = gguf_name(names, tensor.key.role);
-        const std::int64_t row_length = tensor.shape.back();
-        const DType wished = wished_type(type, tensor.key, row_length, context);
-        plan.tensors.push_back({{tensor_name(name.pattern, tensor.key),
-                                 fallback_type(wished, row_length), std::move(tensor.shape)},
-                                wished,
-                                tensor.key,
-                                name.rows});
+    auto layouts = stored_layouts(config, *gguf_names(plan.architecture));
+    if (config.ties_embeddings && needs_output_tensor(config)) add_copy_of_embedding(layouts);
+    for (StoredLayout& layout : layouts) {
+        const std::int64_t row_length = layout.shape.back();
+        const DType wished = wished_type(type, layout.key, row_length, context);
+        TensorSpec spec{layout.name, fallback_type(wished, row_length), layout.shape};
+        plan.tensors.push_back({std::move(spec), wished, layout.key, std::move(layout)});
     }
     return plan;
 }

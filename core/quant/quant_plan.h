@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/moe_config.h"
-#include "model/tensor_names.h"
+#include "model/stored_layout.h"
 #include "model/tensor_role.h"
 #include "tensor/tensor_view.h"
 
@@ -17,7 +17,7 @@ struct PlannedTensor {
     TensorSpec spec;            ///< GGUF name ("blk.0.ffn_down_exps.weight"), effective type, shape
     DType wished = DType::F32;  ///< before the shape fallback
     TensorKey key;              ///< expert -1 for a stack of all experts
-    RowOrder rows = RowOrder::AsNamed;  ///< of the file's architecture
+    StoredLayout layout;        ///< which tensors of the model lie in it, and how
 };
 
 struct QuantPlan {

@@ -109,6 +109,8 @@ DType down_type(const FileTypeInfo& file_type, std::int64_t layer,
     }
 }
 
+/// Matrices that tokens are multiplied with; norms, biases, routers, convolutions and the like
+/// are too small and too sensitive.
 bool stays_f32(TensorRole role) noexcept {
     switch (role) {
         case TensorRole::TokenEmbedding:
@@ -117,12 +119,28 @@ bool stays_f32(TensorRole role) noexcept {
         case TensorRole::AttentionK:
         case TensorRole::AttentionV:
         case TensorRole::AttentionOutput:
+        case TensorRole::LatentQ:
+        case TensorRole::LatentQDown:
+        case TensorRole::LatentQUp:
+        case TensorRole::LatentKvDown:
+        case TensorRole::LatentKeyUp:
+        case TensorRole::LatentValueUp:
+        case TensorRole::DeltaQkv:
+        case TensorRole::DeltaZ:
+        case TensorRole::DeltaBeta:
+        case TensorRole::DeltaDecay:
+        case TensorRole::DeltaOutput:
+        case TensorRole::ConvolutionIn:
+        case TensorRole::ConvolutionOut:
         case TensorRole::DenseGate:
         case TensorRole::DenseUp:
         case TensorRole::DenseDown:
         case TensorRole::ExpertGate:
         case TensorRole::ExpertUp:
         case TensorRole::ExpertDown:
+        case TensorRole::SharedGate:
+        case TensorRole::SharedUp:
+        case TensorRole::SharedDown:
             return false;
         default:
             return true;
@@ -155,6 +173,7 @@ DType wished_type(const FileTypeInfo& file_type, const TensorKey& key, std::int6
             return attention_output_type(file_type, context);
         case TensorRole::DenseDown:
         case TensorRole::ExpertDown:
+        case TensorRole::SharedDown:
             return down_type(file_type, key.layer, context);
         default:
             return file_type.base;

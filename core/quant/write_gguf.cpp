@@ -41,7 +41,7 @@ public:
     }
 
     void write(const PlannedTensor& tensor) {
-        const bool is_stack = is_expert_role(tensor.key.role);
+        const bool is_stack = tensor.layout.is_stack;
         const std::int64_t count = is_stack ? tensor.spec.shape.front() : 1;
         for (std::int64_t i = 0; i < count; ++i) {
             TensorKey key = tensor.key;
@@ -65,7 +65,7 @@ public:
 
 private:
     void write_matrix(const PlannedTensor& tensor, const TensorKey& key) {
-        const MatrixRows rows(request_.model, key, tensor.rows);
+        const MatrixRows rows(request_.model, tensor.layout, key.expert);
         const std::span<const float> weights = importance_of(tensor, key, rows.num_columns());
         const std::size_t batch = std::max<std::size_t>(1, kBatchValues / rows.num_columns());
         for (std::size_t first = 0; first < rows.num_rows(); first += batch) {
@@ -79,7 +79,10 @@ private:
 
     std::span<const float> importance_of(const PlannedTensor& tensor, const TensorKey& key,
                                          std::size_t num_columns) {
-        if (!importance_) return {};
+        // Forms that change what a column is, or rows that are not quantised, have no use for it.
+        const TensorForm form = tensor.layout.parts.front().form;
+        const bool has_columns_of_model = form == TensorForm::Plain || form == TensorForm::Heads;
+        if (!importance_ || !has_columns_of_model || !is_block(tensor.spec.dtype)) return {};
         const std::span<const float> found = importance_->of(key);
         const bool is_usable = std::all_of(found.begin(), found.end(), [](float weight) {
             return std::isfinite(weight) && weight >= 0.0F;

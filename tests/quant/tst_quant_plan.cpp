@@ -128,8 +128,10 @@ private Q_SLOTS:
 
     void every_type_of_the_tiny_models_is_as_llama_cpp_chose_data() {
         QTest::addColumn<QString>("model");
-        QTest::newRow("qwen3moe") << "qwen3moe";
-        QTest::newRow("mixtral") << "mixtral";
+        for (const char* name : {"qwen3moe", "mixtral", "qwen2moe", "olmoe", "qwen3next", "gpt_oss",
+                                 "deepseek3", "glm4moe"}) {
+            QTest::newRow(name) << name;
+        }
     }
 
     void every_type_of_the_tiny_models_is_as_llama_cpp_chose() {
@@ -216,6 +218,8 @@ private Q_SLOTS:
         };
         QCOMPARE(label("qwen3moe"), std::string("8x415K"));
         QCOMPARE(label("mixtral"), std::string("4x446K"));
+        QCOMPARE(label("qwen2moe"), std::string("4x404K"));
+        QCOMPARE(label("qwen3next"), std::string("4x531K"));
     }
 
     void suggests_a_name_by_the_convention() {

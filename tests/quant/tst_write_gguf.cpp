@@ -1,5 +1,7 @@
 #include <QTemporaryDir>
 #include <QTest>
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
@@ -13,6 +15,7 @@
 #include "base/json.h"
 #include "formats/gguf_reader.h"
 #include "formats/gguf_value.h"
+#include "kernels/decode.h"
 #include "model/model_source.h"
 #include "quant/write_gguf.h"
 #include "routing/provenance.h"
@@ -56,6 +59,10 @@ std::vector<std::int64_t> shape_of_ne(const Json& ne) {
     return shape;
 }
 
+fs::path golden_file(const std::string& model) {
+    return kModels / model / (model + ".q4_k_m.gguf");
+}
+
 std::string sha256_of(std::span<const std::byte> bytes) {
     Sha256 hash;
     hash.update(bytes);
@@ -68,8 +75,29 @@ bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
 
 void add_models() {
     QTest::addColumn<QString>("model");
-    QTest::newRow("qwen3moe") << "qwen3moe";
-    QTest::newRow("mixtral") << "mixtral";
+    for (const char* name : {"qwen3moe", "mixtral", "qwen2moe", "olmoe", "qwen3next", "gpt_oss",
+                             "deepseek3", "glm4moe"}) {
+        QTest::newRow(name) << name;
+    }
+}
+
+/// Writers differ in whether they keep outermost dimensions of 1.
+std::vector<std::int64_t> without_ones(std::vector<std::int64_t> shape) {
+    std::erase(shape, 1);
+    return shape;
+}
+
+/// max |a - b| of two float32 tensors of the same size.
+float largest_difference(const TensorView& a, const TensorView& b) {
+    std::vector<float> left(*num_elements(a.shape));
+    std::vector<float> right(left.size());
+    kernels::decode(a.dtype, a.bytes, left);
+    kernels::decode(b.dtype, b.bytes, right);
+    float most = 0;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+        most = std::max(most, std::abs(left[i] - right[i]));
+    }
+    return most;
 }
 
 /// Every fourth column matters fifty times as much.
@@ -160,7 +188,14 @@ private Q_SLOTS:
             const auto name = row["name"].get<std::string>();
             const TensorView* tensor = written.find(name);
             QVERIFY2(tensor != nullptr, name.c_str());
-            QVERIFY2(tensor->shape == shape_of_ne(row["ne"]), name.c_str());
+            QVERIFY2(without_ones(tensor->shape) == without_ones(shape_of_ne(row["ne"])),
+                     name.c_str());
+            if (row.contains("f32_tolerance")) {  // an exp() is in it
+                const GgufFile reference(golden_file(model.toStdString()));
+                QVERIFY2(largest_difference(*tensor, *reference.find(name)) <= row["f32_tolerance"],
+                         name.c_str());
+                continue;
+            }
             QVERIFY2(sha256_of(tensor->bytes) == row["f32_sha256"].get<std::string>(),
                      name.c_str());
         }
@@ -193,10 +228,14 @@ private Q_SLOTS:
 
     void blocks_of_the_same_type_are_copied() {
         QFETCH(QString, model);
-        const std::string file = model.toStdString() + ".q4_k_m.gguf";
-        const GgufFile golden(kModels / model.toStdString() / file);
+        const GgufFile golden(golden_file(model.toStdString()));
         const GgufFile written(write(golden.file().path(), "q4_k_m"));
         for (const NamedTensor& tensor : golden.tensors()) {
+            if (tensor.name.ends_with("ssm_a")) {  // through a logarithm and back
+                QVERIFY(largest_difference(*written.find(tensor.name), tensor.view) <= 1e-6F);
+                continue;
+            }
+            if (tensor.name.ends_with("attn_k_b.weight")) continue;  // turned, so coded again
             QVERIFY2(same_bytes(written.find(tensor.name)->bytes, tensor.view.bytes),
                      tensor.name.c_str());
         }
