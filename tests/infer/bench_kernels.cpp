@@ -1,12 +1,14 @@
 #include <QTest>
 #include <vector>
 
+#include "kernels/delta_rule.h"
 #include "kernels/gate_ops.h"
 #include "kernels/integer_rows.h"
 #include "kernels/matmul_float.h"
 #include "kernels/matmul_integer.h"
 #include "kernels/random_weights.h"
 #include "kernels/vector_ops.h"
+#include "kernels/weighted_rows.h"
 
 using namespace espalier;
 
@@ -96,6 +98,51 @@ private Q_SLOTS:
             if (operation == 1) kernels::softmax(out);
             if (operation == 2) kernels::silu_mul(x, x, out);
             if (operation == 3) kernels::quantise_row(x, codes, scales, sums);
+        }
+    }
+
+    /// 512 tokens of a quarter of a head of Qwen3-Next: 6 million multiply-adds.
+    void delta_rule() {
+        constexpr std::size_t kTokens = 512;
+        constexpr std::size_t kKeyDim = 128;
+        constexpr std::size_t kWidth = kernels::kDeltaColumns;
+        Rng rng(5);
+        std::vector<float> rows(kTokens * kKeyDim);
+        for (float& value : rows) value = static_cast<float>(rng.normal()) * 0.1F;
+        const std::vector<float> factors(kTokens, 0.5F);
+        std::vector<float> state(kKeyDim * kWidth);
+        std::vector<float> out(kTokens * kWidth);
+        const kernels::RowsView view{
+            .values = rows, .count = kTokens, .stride = kKeyDim, .picked = {}};
+        QBENCHMARK {
+            kernels::delta_rule({.queries = view,
+                                 .keys = view,
+                                 .values = view,
+                                 .decays = factors,
+                                 .strengths = factors,
+                                 .key_dim = kKeyDim,
+                                 .width = kWidth},
+                                state, {.values = out, .stride = kWidth});
+        }
+    }
+
+    /// Sums of latent attention: rows of 512 under the scores of so many vectors.
+    void weighted_rows_data() {
+        QTest::addColumn<std::size_t>("vectors");
+        for (const std::size_t vectors : {1, 4, 16}) QTest::addRow("x%zu", vectors) << vectors;
+    }
+    void weighted_rows() {
+        QFETCH(std::size_t, vectors);
+        constexpr std::size_t kKeys = 2048;
+        constexpr std::size_t kRank = 512;
+        const std::vector<float> rows(kKeys * kRank, 0.5F);
+        const std::vector<float> weights(vectors * kKeys, 0.25F);
+        std::vector<float> out(vectors * kRank);
+        QBENCHMARK {
+            kernels::weighted_rows(
+                kernels::float_matrix(rows, kKeys, kRank, kRank), {0, kKeys},
+                {.values = weights, .count = vectors, .stride = kKeys, .picked = {}},
+                {.values = out, .stride = kRank});
         }
     }
 };

@@ -1,6 +1,10 @@
 #include <QTest>
+#include <chrono>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
+#include "base/cancel.h"
 #include "infer/golden_models.h"
 #include "infer/layerwise.h"
 #include "infer/naive_model.h"
@@ -169,6 +173,38 @@ private Q_SLOTS:
         NativeModel model(source, pool);
         const auto logits = scored_logits(model, windows);
         for (std::size_t w = 0; w < 2; ++w) QVERIFY(logits[w] == all_logits(source, windows[w]));
+    }
+
+    void a_long_prompt_stops_promptly_data() { add_configs(); }
+    void a_long_prompt_stops_promptly() {
+        QFETCH(MoeConfig, config);
+        const bool is_latent = config.layers[0].mixer == MixerKind::LatentAttention;
+        config.layers.resize(1);
+        if (is_latent) {
+            config.attention.num_heads = config.attention.num_kv_heads = 16;
+            config.attention.latent.rank = 256;
+            config.attention.latent.nope_dim = 128;
+            config.attention.latent.value_dim = 128;
+            config.attention.head_dim = 128 + config.attention.latent.rope_dim;
+        }
+        const RandomModel source(config, 23);
+        ThreadPool pool(2);
+        NativeModel model(source, pool);
+        KvCache cache(config);
+        std::stop_source stop;
+        std::chrono::steady_clock::time_point asked;
+        std::jthread watcher([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(15));
+            asked = std::chrono::steady_clock::now();
+            stop.request_stop();
+        });
+        const auto tokens = some_tokens(20000);
+        QVERIFY_EXCEPTION_THROWN(
+            model.forward(tokens, cache, LogitsFor::LastToken, nullptr, stop.get_token()),
+            Cancelled);
+        watcher.join();
+        QVERIFY(std::chrono::steady_clock::now() - asked < std::chrono::milliseconds(200));
+        QCOMPARE(cache.num_tokens(), std::int64_t{0});
     }
 };
 

@@ -7,6 +7,8 @@
 #include "infer/benchmark.h"
 #include "infer/generator.h"
 #include "infer/golden_models.h"
+#include "infer/random_model.h"
+#include "infer/sample_configs.h"
 #include "infer/stop_text_filter.h"
 
 using namespace espalier;
@@ -181,6 +183,45 @@ private Q_SLOTS:
         const auto third = sample.generator.generate(prompt, {.max_tokens = 10}, {}, {});
         QCOMPARE(third.reused_tokens, static_cast<std::int64_t>(prompt.size()) - 1);
         QCOMPARE(third.ids, second.ids);
+    }
+
+    void a_recurrent_model_goes_back_to_the_end_of_a_prompt() {
+        const Sample sample;
+        MoeConfig config;
+        for (const auto& [name, one] : sample_configs()) {
+            if (name.starts_with("delta net")) config = one;
+        }
+        config.vocab_size = sample.source->config().vocab_size;
+        const RandomModel source(config, 3);
+        ThreadPool pool(1);
+        NativeModel model(source, pool);
+        Generator generator(model, sample.tokenizer, {});
+        const auto answer = [&](const std::vector<std::int32_t>& prompt) {
+            return generator.generate(prompt, {.max_tokens = 12}, {}, {});
+        };
+        const auto fresh = [&](const std::vector<std::int32_t>& prompt) {
+            Generator other(model, sample.tokenizer, {});
+            return other.generate(prompt, {.max_tokens = 12}, {}, {}).ids;
+        };
+        std::vector<std::int32_t> prompt = {5, 60, 7, 8, 90, 11, 12, 13};
+        const auto first = answer(prompt);
+        QCOMPARE(first.reused_tokens, std::int64_t{0});
+        // The same again: all but the last token of the prompt is there.
+        const auto again = answer(prompt);
+        QCOMPARE(again.reused_tokens, std::int64_t{7});
+        QCOMPARE(again.ids, first.ids);
+        // The next turn goes on after the answer.
+        auto turn = prompt;
+        turn.insert(turn.end(), first.ids.begin(), first.ids.end());
+        turn.insert(turn.end(), {100, 101, 102});
+        const auto second = answer(turn);
+        QCOMPARE(second.reused_tokens, std::int64_t{8 + 11});
+        QCOMPARE(second.ids, fresh(turn));
+        // A turn whose answer was left out of the prompt goes back to the end of the first prompt.
+        prompt.insert(prompt.end(), {200, 201, 202});
+        const auto third = answer(prompt);
+        QCOMPARE(third.reused_tokens, std::int64_t{7});
+        QCOMPARE(third.ids, fresh(prompt));
     }
 
     void a_mask_empties_the_cache() {
