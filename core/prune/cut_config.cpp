@@ -2,6 +2,9 @@
 
 #include <array>
 #include <fmt/format.h>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -43,12 +46,27 @@ Json cut_config(const Json& config, std::int64_t num_experts, std::int64_t kept)
 
 GgufMetadata cut_metadata(const GgufMetadata& metadata, std::int64_t kept) {
     GgufMetadata result = metadata;
-    const std::string key = metadata.text("general.architecture") + ".expert_count";
+    const std::string architecture = metadata.text("general.architecture");
+    const std::string key = architecture + ".expert_count";
     if (metadata.find(key) == nullptr) {
         throw Error(ErrorCode::ArchConfig, fmt::format("The file has no key {}.", key),
                     "Convert the model to GGUF again.");
     }
     result.set(key, static_cast<std::uint32_t>(kept));
+    const std::string prediction = architecture + ".nextn_predict_layers";
+    const std::int64_t blocks = metadata.integer_or(prediction, 0);
+    if (blocks <= 0) return result;
+    // Prediction blocks are gone; block_count and lists of layers counted them.
+    const std::string count = architecture + ".block_count";
+    const std::int64_t layers = metadata.integer(count) - blocks;
+    result.set(count, static_cast<std::uint32_t>(layers));
+    result.set(prediction, std::uint32_t{0});
+    const std::string recurrent = architecture + ".attention.recurrent_layers";
+    if (const auto* flags = metadata.array<bool>(recurrent)) {
+        std::vector<bool> cut = *flags;
+        cut.resize(static_cast<std::size_t>(layers));
+        result.set(recurrent, GgufArray(std::move(cut)));
+    }
     return result;
 }
 

@@ -13,7 +13,7 @@ namespace espalier {
 /// @throws Error ArchConfig if no key holds the count
 Json cut_config(const Json& config, std::int64_t num_experts, std::int64_t kept);
 
-/// The same for the key `<architecture>.expert_count`.
+/// The same for the keys `<architecture>.expert_count` and those that count prediction blocks.
 GgufMetadata cut_metadata(const GgufMetadata& metadata, std::int64_t kept);
 
 }  // namespace espalier

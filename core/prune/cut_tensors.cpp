@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 
@@ -15,12 +16,10 @@ Error cannot_cut(const std::string& name, const std::string& why) {
         "Compare the model with its original; config and weights may be of different models.");
 }
 
-/// Blocks that predict further tokens have routers of their own, one past the last layer.
-bool is_prediction_block(const std::string& name, const MoeConfig& config) {
-    const auto starts = [&name](const std::string& prefix) { return name.rfind(prefix, 0) == 0; };
-    return starts("mtp.") || starts("model.mtp.") ||
-           starts(fmt::format("model.layers.{}.", config.num_layers())) ||
-           starts(fmt::format("blk.{}.", config.num_layers()));
+/// Blocks that predict further tokens have routers of their own, past the last layer or beside the
+/// layers. Vision towers stay: they know nothing of experts.
+bool is_prediction_block(const std::string& name) {
+    return name.find("visual.") == std::string::npos;
 }
 
 /// The `experts.E.` part of a name with another number.
@@ -60,7 +59,7 @@ CutTensor whole(const NamedTensor& stored, std::string name) {
 std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::optional<TensorKey>& key,
                                     const ExpertPlan& plan, std::int64_t num_experts) {
     const bool is_expert = key && is_expert_role(key->role);
-    if (!is_expert && !(key && key->role == TensorRole::Router)) return whole(stored, stored.name);
+    if (!is_expert && !(key && is_router_role(key->role))) return whole(stored, stored.name);
     const auto layer = plan.layers.find(key->layer);
     if (layer == plan.layers.end()) return whole(stored, stored.name);
     const std::vector<std::int32_t>& kept = layer->second.kept;
@@ -77,13 +76,15 @@ CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan) {
     const ExpertMask fits = plan.mask(model.config());  // throws if the plan does not
     static_cast<void>(fits);
     CutModel cut;
+    const std::set<std::string> extra(model.extra_tensors().begin(), model.extra_tensors().end());
     for (const NamedTensor& stored : model.stored_tensors()) {
         cut.bytes_before += stored.view.bytes.size();
-        const auto key = model.role_of(stored.name);
-        if (!key && is_prediction_block(stored.name, model.config())) {
+        const bool is_extra = extra.contains(stored.name);
+        if (is_extra && is_prediction_block(stored.name)) {
             cut.dropped.push_back(stored.name);
             continue;
         }
+        const auto key = is_extra ? std::nullopt : model.role_of(stored.name);
         auto tensor = cut_tensor(stored, key, plan, model.config().router.num_experts);
         if (!tensor) continue;
         for (const auto& piece : tensor->pieces) cut.bytes_after += piece.size();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <vector>
 
 #include "base/error.h"
 #include "prune/explain_plan.h"
@@ -29,6 +30,35 @@ void require_same_count(const ExpertPlan& plan, const MoeConfig& config) {
     }
 }
 
+/// Routers that choose among groups of experts take them to be of equal size.
+void require_equal_groups(const ExpertPlan& plan, const MoeConfig& config) {
+    const RouterConfig& router = config.router;
+    if (router.num_groups <= 1) return;
+    const auto groups = static_cast<std::size_t>(router.num_groups);
+    const std::int64_t size = router.num_experts / router.num_groups;
+    for (const auto& [layer, kept] : plan.layers) {
+        std::vector<std::size_t> counts(groups, 0);
+        for (const std::int32_t expert : kept.kept)
+            ++counts[static_cast<std::size_t>(expert / size)];
+        const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+        if (*least != *most) {
+            throw Error(
+                ErrorCode::RunRecipe,
+                fmt::format("The plan keeps {} experts of one group and {} of another in layer {}: "
+                            "the router knows groups of equal size only.",
+                            *most, *least, layer),
+                "Keep the same number of experts in each group.");
+        }
+        const auto reachable = static_cast<std::int64_t>(*least) * router.top_groups;
+        if (reachable >= router.top_k) continue;
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("{} experts stay in each group of layer {}: the {} groups that a "
+                                "token may use have fewer than the {} it is sent to.",
+                                *least, layer, router.top_groups, router.top_k),
+                    "Keep more experts.");
+    }
+}
+
 void require_task_mass(const ExpertPlan& plan) {
     const auto mass =
         plan.reasons.is_object() ? plan.reasons.find("task_mass") : plan.reasons.end();
@@ -54,6 +84,7 @@ void require_writable(const ExpertPlan& plan, const MoeConfig& config) {
     const ExpertMask fits = plan.mask(config);  // throws if the plan does not
     static_cast<void>(fits);
     require_same_count(plan, config);
+    require_equal_groups(plan, config);
     require_task_mass(plan);
 }
 

@@ -92,8 +92,15 @@ std::map<std::string, std::vector<std::int32_t>> champions(const ExpertStats& st
 /// is room, then the best of the rest.
 class LayerSelection {
 public:
-    LayerSelection(const LayerPlan& wish, std::int64_t layer, std::size_t kept)
-        : wish_(wish), layer_(layer), room_(kept) {}
+    /// @param router its groups, if any, keep the same number of experts each
+    LayerSelection(const LayerPlan& wish, std::int64_t layer, std::size_t kept,
+                   const RouterConfig& router)
+        : wish_(wish),
+          layer_(layer),
+          room_(kept),
+          group_size_(router.num_experts / router.num_groups),
+          room_in_group_(kept / static_cast<std::size_t>(router.num_groups)),
+          in_group_(static_cast<std::size_t>(router.num_groups), 0) {}
 
     void require(std::int32_t expert) {
         if (is_forced_out(expert)) {
@@ -101,16 +108,20 @@ public:
                 fmt::format("Expert {} of layer {} must stay and is forced out.", expert, layer_),
                 "Unlock the expert, or take it off the list of those to remove.");
         }
-        chosen_.insert(expert);
-        if (chosen_.size() > room_) {
+        const bool is_new = chosen_.insert(expert).second;
+        std::size_t& in_group = in_group_[group_of(expert)];
+        if (is_new) ++in_group;
+        if (chosen_.size() > room_ || in_group > room_in_group_) {
             throw refused(
-                fmt::format("More experts of layer {} must stay than the {} that are kept.", layer_,
-                            room_),
+                fmt::format("More experts of layer {}{} must stay than the {} that are kept.",
+                            layer_, in_group_.size() > 1 ? " or of one of its groups" : "", room_),
                 "Keep more experts or unlock some.");
         }
     }
     void prefer(std::int32_t expert) {
-        if (chosen_.size() < room_ && !is_forced_out(expert)) chosen_.insert(expert);
+        std::size_t& in_group = in_group_[group_of(expert)];
+        if (in_group >= room_in_group_ || is_forced_out(expert)) return;
+        if (chosen_.insert(expert).second) ++in_group;
     }
     LayerPlan finish() const {
         if (chosen_.size() < room_) {
@@ -127,9 +138,16 @@ private:
         return std::find(wish_.forced_out.begin(), wish_.forced_out.end(), expert) !=
                wish_.forced_out.end();
     }
+    std::size_t group_of(std::int32_t expert) const {
+        return static_cast<std::size_t>(expert / group_size_);
+    }
+
     const LayerPlan& wish_;
     std::int64_t layer_;
     std::size_t room_;
+    std::int64_t group_size_;
+    std::size_t room_in_group_;
+    std::vector<std::size_t> in_group_;
     std::set<std::int32_t> chosen_;
 };
 
@@ -149,6 +167,19 @@ void check_wishes(const SelectOptions& options, const MoeConfig& config) {
 
 std::int64_t checked_kept(const SelectOptions& options, const RouterConfig& router) {
     const std::int64_t kept = options.keep.kept_of(router.num_experts);
+    if (kept % router.num_groups != 0) {
+        throw refused(
+            fmt::format("{} experts cannot be kept in equal shares of {} groups, which is "
+                        "what the router chooses by.",
+                        kept, router.num_groups),
+            fmt::format("Keep a multiple of {}.", router.num_groups));
+    }
+    const std::int64_t reachable = kept / router.num_groups * router.top_groups;
+    if (kept >= router.top_k && reachable < router.top_k) {
+        throw refused(fmt::format("Of {} kept experts a token could reach {}, but is sent to {}.",
+                                  kept, reachable, router.top_k),
+                      "Keep more experts.");
+    }
     if (kept >= router.top_k) return kept;
     throw refused(fmt::format("{} of {} experts would be kept, but each token is sent to {}.", kept,
                               router.num_experts, router.top_k),
@@ -199,7 +230,8 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
         const auto found = options.wishes.find(index);
         const LayerPlan wish = found == options.wishes.end() ? LayerPlan{} : found->second;
         plan.layers[index] = choose(
-            layer, decision, LayerSelection(wish, index, static_cast<std::size_t>(kept)), wish);
+            layer, decision,
+            LayerSelection(wish, index, static_cast<std::size_t>(kept), config.router), wish);
     }
     plan.reasons = explain_plan(stats, plan, decisions);
     return plan;

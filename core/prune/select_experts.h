@@ -37,9 +37,10 @@ struct SelectOptions {
     std::map<std::int64_t, LayerPlan> wishes;  ///< the user's `locked` and `forced_out` by layer
 };
 
-/// Same number in every layer, best scores stay; ties go to the higher count, then to the lower
-/// index. Locked experts, super experts and task champions stay whatever their score; the random
-/// control protects locked ones alone. The plan's reasons say why, with warnings.
+/// Same number in every layer (and in every group of a grouped router), best scores stay; ties go
+/// to the higher count, then to the lower index. Locked experts, super experts and task champions
+/// stay whatever their score; the random control protects locked ones alone. The plan's reasons say
+/// why, with warnings.
 /// @throws Error RunRecipe if fewer than top_k would stay, a routed layer has no statistics or saw
 /// no token, or the wishes cannot be met; NumberInvalid for a score that is not finite
 ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,

@@ -316,6 +316,22 @@ private Q_SLOTS:
         QVERIFY(first.layers != select_experts(stats, tiny::config(8, 8, 1), options).layers);
         QCOMPARE(first.reasons.at("layers").at(2).at("super_experts").size(), std::size_t{0});
     }
+
+    void each_group_keeps_as_many() {
+        // The four best experts are all of the first group.
+        const std::vector<std::int64_t> count{9, 9, 9, 9, 9, 9, 9, 9};
+        const std::vector<double> reap{8, 7, 6, 5, 4, 1, 3, 2};
+        MoeConfig config = tiny::config(1, 8, 2);
+        config.router.num_groups = 2;
+        config.router.top_groups = 1;
+        const auto stats = tiny::stats({tiny::layer(count, reap)}, 2);
+        const auto plan = select_experts(stats, config, keeping(4));
+        QCOMPARE(plan.layers.at(0).kept, (std::vector<std::int32_t>{0, 1, 4, 6}));
+        // Three are no equal shares; with two, one a group, a token could not reach its two.
+        for (const std::int64_t kept : {3, 2}) {
+            QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, keeping(kept)));
+        }
+    }
 };
 
 QTEST_APPLESS_MAIN(TestSelectExperts)
