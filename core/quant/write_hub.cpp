@@ -1,7 +1,7 @@
 #include "quant/write_hub.h"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <string>
 #include <vector>
 
 #include "base/cancel.h"
@@ -9,25 +9,14 @@
 #include "formats/hub_folder_writer.h"
 #include "kernels/decode.h"
 #include "model/config_to_hub.h"
-#include "model/model_tensors.h"
+#include "model/stored_layout.h"
 #include "model/tensor_names.h"
+#include "quant/matrix_rows.h"
 #include "routing/provenance.h"
 #include "tensor/buffer.h"
 
 namespace espalier {
 namespace {
-
-std::string hub_name(const NameTable& table, const TensorKey& key) {
-    const auto row = std::find_if(table.names.begin(), table.names.end(),
-                                  [&](const TensorName& name) { return name.role == key.role; });
-    if (row == table.names.end()) {
-        throw Error(
-            ErrorCode::ArchTensor,
-            fmt::format("The family {} has no hub name for one of its tensors.", table.family),
-            "Keep the model as GGUF.");
-    }
-    return tensor_name(row->pattern, key);
-}
 
 /// The type that holds the tensor's values without loss.
 DType lossless_type(const ModelSource& model, const TensorKey& key) {
@@ -41,7 +30,9 @@ DType lossless_type(const ModelSource& model, const TensorKey& key) {
 void write_companions(const ModelSource& model, HubFolderWriter& writer) {
     if (const HubFolder* folder = model.hub_folder()) {
         for (const auto& file : folder->companion_files()) writer.copy_file(file);
-        writer.write_json("config.json", folder->config());
+        Json config = folder->config();
+        config.erase("quantization_config");  // pairs of tensors became single ones
+        writer.write_json("config.json", config);
         return;
     }
     const auto embedding = lossless_type(model, {.role = TensorRole::TokenEmbedding});
@@ -58,6 +49,38 @@ void write_companions(const ModelSource& model, HubFolderWriter& writer) {
     }
 }
 
+/// transformers keeps the one channel that each filter sees as a dimension.
+Shape hub_shape(const StoredLayout& layout) {
+    const bool is_filter = layout.key.role == TensorRole::DeltaConvolution ||
+                           layout.key.role == TensorRole::ConvolutionKernel;
+    if (!is_filter) return layout.shape;
+    return {layout.shape.front(), 1, layout.shape.back()};
+}
+
+/// The values of the whole tensor, or of one expert's part of a stack.
+Buffer<float> values_of(const ModelSource& model, const StoredLayout& layout, std::int32_t expert) {
+    const MatrixRows rows(model, layout, expert);
+    Buffer<float> values(rows.num_rows() * rows.num_columns());
+    for (std::size_t row = 0; row < rows.num_rows(); ++row) {
+        rows.decode(row, values.span().subspan(row * rows.num_columns(), rows.num_columns()));
+    }
+    return values;
+}
+
+/// Models that see images, too, have a longer prefix.
+std::string hub_name(const ModelSource& model, const NameTable& table, const std::string& name) {
+    const HubFolder* folder = model.hub_folder();
+    const bool is_nested = folder != nullptr && folder->config().contains("text_config");
+    if (!is_nested || !name.starts_with(kModelPrefix)) return name;
+    return std::string(table.other_prefix) + name.substr(kModelPrefix.size());
+}
+
+TensorKey first_key(const StoredLayout& layout) {
+    TensorKey key = layout.key;
+    if (layout.is_stack) key.expert = 0;
+    return key;
+}
+
 }  // namespace
 
 std::uint64_t write_hub(const HubWrite& request) {
@@ -68,30 +91,31 @@ std::uint64_t write_hub(const HubWrite& request) {
                     fmt::format("The family {} has no hub layout here.", model.config().family),
                     "Keep the model as GGUF.");
     }
-    std::vector<TensorKey> keys;
+    const auto layouts = stored_layouts(model.config(), *table);
     std::vector<TensorSpec> specs;
     std::uint64_t total = 0;
-    for (const ModelTensor& tensor : model_tensors(model.config())) {
-        if (!model.has(tensor.key)) continue;
-        keys.push_back(tensor.key);
-        specs.push_back(
-            {hub_name(*table, tensor.key), lossless_type(model, tensor.key), tensor.shape});
-        total += *tensor_bytes(specs.back().dtype, tensor.shape);
+    for (const StoredLayout& layout : layouts) {
+        specs.push_back({hub_name(model, *table, layout.name),
+                         lossless_type(model, first_key(layout)), hub_shape(layout)});
+        total += *tensor_bytes(specs.back().dtype, specs.back().shape);
     }
 
     HubFolderWriter writer(request.out, specs);
     std::uint64_t done = 0;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        throw_if_stopped(request.stop);
-        Buffer<float> values(*num_elements(specs[i].shape));
-        model.decode(keys[i], values.span());
-        std::vector<std::byte> bytes(*tensor_bytes(specs[i].dtype, specs[i].shape));
-        kernels::encode_float(specs[i].dtype, values.span(), bytes);
-        writer.write(specs[i].name, bytes);
-        done += bytes.size();
-        if (i + 1 == keys.size() || keys[i + 1].layer != keys[i].layer)
-            model.release_layer(keys[i].layer);
-        if (request.progress) request.progress(done, total);
+    for (std::size_t i = 0; i < layouts.size(); ++i) {
+        const StoredLayout& layout = layouts[i];
+        const std::int64_t parts = layout.is_stack ? layout.shape.front() : 1;
+        for (std::int64_t part = 0; part < parts; ++part) {
+            throw_if_stopped(request.stop);
+            const auto values = values_of(model, layout, static_cast<std::int32_t>(part));
+            std::vector<std::byte> bytes(values.size() * info(specs[i].dtype).block_bytes);
+            kernels::encode_float(specs[i].dtype, values.span(), bytes);
+            writer.write(specs[i].name, bytes);
+            done += bytes.size();
+            if (request.progress) request.progress(done, total);
+        }
+        if (i + 1 == layouts.size() || layouts[i + 1].key.layer != layout.key.layer)
+            model.release_layer(layout.key.layer);
     }
     write_companions(model, writer);
     writer.commit();
