@@ -12,8 +12,13 @@
 namespace espalier {
 namespace {
 
-/// Heads that share one pass over the compressed rows.
-constexpr std::size_t kAbsorbedHeads = 4;
+/// Heads that share one pass over the compressed rows: what fills the registers of a product.
+constexpr std::size_t kAbsorbedHeads = 3;
+/// Fewer tokens are never expanded.
+constexpr std::size_t kExpandedTokens = 32;
+/// A key matrix that a query takes into itself may have to be decoded for it: so many times the
+/// work of its multiplications.
+constexpr std::size_t kAbsorbingCost = 4;
 /// Queries that share one pass over expanded keys.
 constexpr std::size_t kExpandedQueries = 16;
 /// Keys up to which a head may be expanded: one of DeepSeek V3 then takes 20 MB of each thread.
@@ -47,6 +52,17 @@ std::size_t LatentAttention::num_heads() const noexcept { return size(config_.nu
 
 std::size_t LatentAttention::query_dim() const noexcept {
     return size(config_.latent.nope_dim + config_.latent.rope_dim);
+}
+
+bool LatentAttention::expands(std::size_t num_tokens, std::size_t num_keys) const noexcept {
+    if (num_tokens < kExpandedTokens || num_keys > kMaxExpandedKeys) return false;
+    const std::size_t rank = size(config_.latent.rank);
+    const std::size_t nope = size(config_.latent.nope_dim);
+    const std::size_t dims = nope + size(config_.latent.value_dim);
+    // Multiplications of a head, apart from what both ways do.
+    const std::size_t making = num_keys * dims * rank + num_tokens * num_keys * dims;
+    const std::size_t absorbing = num_tokens * (num_keys * 2 * rank + kAbsorbingCost * nope * rank);
+    return making <= absorbing;
 }
 
 void LatentAttention::make_queries(const Compute& compute, const Call& call) {
@@ -229,7 +245,7 @@ void LatentAttention::forward(const Compute& compute, const LatentWeights& weigh
     const Call call{weights, cache, inputs};
     make_queries(compute, call);
     make_rows(compute, call);
-    if (call.num_tokens() >= kExpandedTokens && call.num_keys() <= kMaxExpandedKeys) {
+    if (expands(call.num_tokens(), call.num_keys())) {
         attend_expanded(compute, call);
     } else {
         attend_absorbed(compute, call);

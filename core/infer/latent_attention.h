@@ -28,12 +28,11 @@ public:
     void forward(const Compute& compute, const LatentWeights& weights, LatentCache& cache,
                  const MixerInputs& inputs, std::span<float> out);
 
-    /// Batches of so many tokens and more are expanded.
-    static constexpr std::size_t kExpandedTokens = 32;
-
 private:
     struct Call;
     struct HeadBlock;
+    /// True if making keys and values costs less than it saves.
+    bool expands(std::size_t num_tokens, std::size_t num_keys) const noexcept;
     void make_queries(const Compute& compute, const Call& call);
     void make_rows(const Compute& compute, const Call& call);
     void attend_absorbed(const Compute& compute, const Call& call);
