@@ -66,7 +66,8 @@ private Q_SLOTS:
                                    static_cast<double>(values[(r + 1) * columns + c]);
                         }
                         const auto actual = static_cast<double>(out[t * (columns + 1) + c]);
-                        // Up to 130 sums, each rounded at 6e-8 of up to 50; a lost product is off by 0.01.
+                        // Up to 130 sums, each rounded at 6e-8 of up to 50; a lost product is off
+                        // by 0.01.
                         QVERIFY2(std::abs(actual - sum) < 1e-4, target.c_str());
                     }
                     QCOMPARE(out[t * (columns + 1) + columns], 7.0F);
