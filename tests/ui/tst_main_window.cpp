@@ -54,6 +54,23 @@ private Q_SLOTS:
         QCOMPARE(QApplication::focusWidget(), m_fixture->find("navRail"));
     }
 
+    void enter_presses_the_button_that_has_the_focus() {
+        auto* button = m_fixture->find("start_new_play_btn");
+        button->setFocus();
+        QTest::keyClick(button, Qt::Key_Return);
+        QCOMPARE(shownPage(), QStringLiteral("playPage"));
+    }
+
+    void a_focused_button_shows_a_ring() {
+        for (const char* name : {"start_new_compress_btn", "start_new_play_btn"}) {
+            auto* button = m_fixture->find(name);
+            m_fixture->find("navRail")->setFocus();
+            const QImage without = button->grab().toImage();
+            button->setFocus();
+            QVERIFY2(button->grab().toImage() != without, name);
+        }
+    }
+
     void back_and_forward_walk_the_visited_pages() {
         m_fixture->window().showPage(QStringLiteral("runs"));
         m_fixture->window().showPage(QStringLiteral("play"));

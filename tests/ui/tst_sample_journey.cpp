@@ -67,21 +67,19 @@ private Q_SLOTS:
         m_fixture->shootBoth(QStringLiteral("run-live"));
     }
 
+    void it_is_stopped_while_it_calibrates() {
+        stopTheRun();
+        m_fixture->click("run_ctl_resume_btn");
+        QTRY_COMPARE(m_fixture->runs().state(), JobState::Running);
+    }
+
     void it_is_stopped_in_its_last_stage() {
         const auto isDone = [this](const char* stage) {
             return QDir(m_fixture->runs().folder()).exists(QLatin1String(stage));
         };
         QTRY_VERIFY_WITH_TIMEOUT(isDone("03-quantize"), kRunTimeout);
         QVERIFY(m_fixture->runs().isBusy());
-        QElapsedTimer clock;
-        clock.start();
-        m_fixture->click("run_ctl_stop_btn");
-        QSignalSpy ended(&m_fixture->runs(), &RunController::stateChanged);
-        while (m_fixture->runs().isBusy()) QVERIFY(ended.wait(5000));
-        qInfo("the run stopped after %lld ms", clock.elapsed());
-        QCOMPARE(m_fixture->runs().state(), JobState::Stopped);
-        QVERIFY(clock.elapsed() < kMostStopMs);
-        QTRY_VERIFY(m_fixture->find("run_ctl_resume_btn")->isEnabled());
+        stopTheRun();
         QVERIFY(!m_fixture->find("run_ctl_stop_btn")->isVisible());
         m_fixture->shootBoth(QStringLiteral("run-stopped"));
     }
@@ -177,6 +175,18 @@ private Q_SLOTS:
     }
 
 private:
+    void stopTheRun() {
+        QSignalSpy ended(&m_fixture->runs(), &RunController::stateChanged);
+        QElapsedTimer clock;
+        clock.start();
+        m_fixture->click("run_ctl_stop_btn");
+        while (m_fixture->runs().isBusy()) QVERIFY(ended.wait(5000));
+        qInfo("the run stopped after %lld ms", clock.elapsed());
+        QCOMPARE(m_fixture->runs().state(), JobState::Stopped);
+        QVERIFY(clock.elapsed() < kMostStopMs);
+        QTRY_VERIFY(m_fixture->find("run_ctl_resume_btn")->isEnabled());
+    }
+
     static int row(const QAbstractItemModel& model, const QString& id) {
         for (int i = 0; i < model.rowCount(); ++i) {
             if (model.index(i, 0).data(IdRole).toString() == id) return i;

@@ -78,6 +78,7 @@ void EspalierStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* 
             }
             return;
         case PE_FrameFocusRect:
+            if (qobject_cast<const QPushButton*>(widget) != nullptr) return;  // has drawn it
             if (qobject_cast<const QAbstractItemView*>(widget) == nullptr || hasFocus) {
                 painting::focusRing(*painter, *option);
             }

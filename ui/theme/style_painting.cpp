@@ -60,6 +60,12 @@ void button(QPainter& painter, const QStyleOption& option, bool isPrimary) {
     }
     const QColor outline = !isEnabled(option) ? c.disabled : isPrimary ? fill : c.border;
     box(painter, option.rect, QPen(outline, 1), fill, space::cornerRadius);
+    if (!option.state.testFlag(QStyle::State_HasFocus)) return;
+    // Inside, in the ink of the button: on a filled one the accent would not show.
+    const int inset = space::focusRing;
+    box(painter, option.rect.adjusted(inset, inset, -inset, -inset),
+        QPen(isPrimary ? c.onAccent : c.accent, space::focusRing), Qt::NoBrush,
+        space::cornerRadius);
 }
 
 void focusRing(QPainter& painter, const QStyleOption& option) {

@@ -1,6 +1,7 @@
 #include "ui/widgets/push_button.h"
 
 #include <QEvent>
+#include <QKeyEvent>
 
 #include "ui/theme/colors.h"
 #include "ui/theme/icons.h"
@@ -31,6 +32,15 @@ PushButton* PushButton::asPrimary() {
 void PushButton::tint() {
     if (m_iconName.isEmpty() || m_isPrimary) return;
     setIcon(themedIcon(m_iconName, palette()));
+}
+
+void PushButton::keyPressEvent(QKeyEvent* event) {
+    const bool isEnter = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter;
+    if (isEnter && !(event->modifiers() & Qt::ControlModifier)) {
+        click();
+    } else {
+        QPushButton::keyPressEvent(event);
+    }
 }
 
 void PushButton::changeEvent(QEvent* event) {

@@ -16,6 +16,8 @@ public:
     PushButton* asPrimary();
 
 protected:
+    /// Enter presses it too, as Space does.
+    void keyPressEvent(QKeyEvent* event) override;
     void changeEvent(QEvent* event) override;
 
 private:
