@@ -53,6 +53,11 @@ void print_report(const ModelReport& report, bool lists_tensors) {
     for (const auto& [type, bytes] : report.bytes_by_type) {
         fmt::print("  {:<12}{:>12}\n", type, size_text(bytes));
     }
+    if (!report.extra_tensors.empty()) {
+        fmt::print("left aside      {} tensors that text does not pass through, from {} to {}\n",
+                   report.extra_tensors.size(), report.extra_tensors.front(),
+                   report.extra_tensors.back());
+    }
     if (!report.problem.empty()) fmt::print("note            {}\n", report.problem);
     if (report.layers) print_fit(report);
     if (!lists_tensors) return;

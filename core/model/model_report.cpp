@@ -75,6 +75,13 @@ ModelReport report_on_gguf(const fs::path& path) {
     }
 }
 
+/// A gated one is one, whatever its width; without a gate several lie side by side.
+std::int64_t num_shared_experts(const MoeConfig& config) {
+    const SharedExpertConfig& shared = config.shared_expert;
+    if (shared.width == 0 || shared.has_gate) return shared.width == 0 ? 0 : 1;
+    return shared.width / config.moe_intermediate_size;
+}
+
 template <typename T>
 Json or_null(const std::optional<T>& value) {
     return value ? Json(*value) : Json();
@@ -91,7 +98,8 @@ ModelReport report_on(const ModelSource& model) {
     report.hidden_size = config.hidden_size;
     report.experts = config.router.num_experts;
     report.experts_per_token = config.router.top_k;
-    report.shared_experts = 0;
+    report.shared_experts = num_shared_experts(config);
+    report.extra_tensors = model.extra_tensors();
     report.context_length = config.context_length;
     report.total_parameters = counts.total;
     report.active_parameters = counts.active;
@@ -130,7 +138,8 @@ Json to_json(const ModelReport& report) {
               {"bytes", report.bytes},
               {"types", std::move(types)},
               {"context_length", or_null(report.context_length)},
-              {"tensors", std::move(tensors)}};
+              {"tensors", std::move(tensors)},
+              {"extra_tensors", report.extra_tensors}};
     if (!report.problem.empty()) json["problem"] = replace_invalid_utf8(report.problem);
     return json;
 }

@@ -35,6 +35,8 @@ struct ModelReport {
     std::uint64_t bytes = 0;  ///< of all tensors
     std::map<std::string, std::uint64_t> bytes_by_type;
     std::vector<Tensor> tensors;
+    /// Of these, by name, what text does not pass through: prediction blocks, vision towers.
+    std::vector<std::string> extra_tensors;
     std::string problem;  ///< why this cannot be opened as a model; empty if it can
 };
 

@@ -43,6 +43,19 @@ private Q_SLOTS:
         QVERIFY(!json.contains("problem"));
     }
 
+    void names_what_it_leaves_aside() {
+        const Json json = to_json(report_on(kData / "models/qwen3_5_moe-hub-layout"));
+        QCOMPARE(json.at("shared_experts").get<int>(), 1);
+        QVERIFY(!json.at("extra_tensors").empty());
+        for (const Json& name : json.at("extra_tensors")) {
+            const auto text = name.get<std::string>();
+            QVERIFY(text.starts_with("mtp.") || text.starts_with("model.visual."));
+        }
+        const Json other = to_json(report_on(kData / "models/deepseek_v2-lite"));
+        QCOMPARE(other.at("shared_experts").get<int>(), 2);
+        QVERIFY(other.at("extra_tensors").empty());
+    }
+
     void counts_bytes_by_type_in_a_gguf() {
         const ModelReport report = report_on(kData / "gguf/models/qwen3moe/qwen3moe.q8_0.gguf");
         QCOMPARE(report.family.c_str(), "qwen3_moe");
