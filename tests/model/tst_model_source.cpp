@@ -285,6 +285,46 @@ private Q_SLOTS:
         ModelSource::open(target());
     }
 
+    /// One matrix of [12, 32], all 1.5, as published FP8 models have theirs.
+    void small_floats_come_with_their_factors_data() {
+        QTest::addColumn<bool>("has_float8");
+        QTest::addColumn<bool>("has_factor");
+        QTest::addColumn<QString>("words");
+        QTest::addRow("a pair") << true << true << "";
+        QTest::addRow("no factor") << true << false << "lacks tensor";
+        QTest::addRow("a factor of nothing") << false << true << "no place";
+    }
+
+    void small_floats_come_with_their_factors() {
+        QFETCH(bool, has_float8);
+        QFETCH(bool, has_factor);
+        QFETCH(QString, words);
+        const std::string name = "model.layers.1.mlp.experts.3.up_proj.weight";
+        const std::vector<std::byte> codes(12 * 32, std::byte{0x3C});
+        const std::vector<float> factor{0.25F};
+        Change change;
+        change.tensor = [&](NamedTensor& tensor) {
+            if (has_float8 && tensor.name == name) tensor.view = {DType::F8E4M3, {12, 32}, codes};
+            return true;
+        };
+        if (has_factor) {
+            change.more = {
+                {name + "_scale_inv", {DType::F32, {1, 1}, std::as_bytes(std::span(factor))}}};
+        }
+        const auto error = error_after(change);
+        QCOMPARE(error.has_value(), !words.isEmpty());
+        if (error) {
+            QVERIFY2(QString(error->what()).contains(words), error->what());
+            QVERIFY2(QString(error->what()).contains("up_proj.weight_scale_inv"), error->what());
+            return;
+        }
+        const auto model = ModelSource::open(target());
+        const TensorKey key{TensorRole::ExpertUp, 1, 3};
+        QVERIFY(!model->view(key) && !model->stored(key));
+        for (const float value : values_of(*model, {key, {12, 32}})) QCOMPARE(value, 0.375F);
+        QVERIFY(model->role_of(name + "_scale_inv") == key);
+    }
+
     void weights_that_are_no_numbers_are_refused() {
         const auto error = error_after({.tensor = [](NamedTensor& tensor) {
             if (tensor.name == "model.norm.weight") tensor.view.dtype = DType::I32;
