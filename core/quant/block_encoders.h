@@ -22,6 +22,9 @@ void encode_q5_0(std::span<const float> values, std::span<const float> importanc
                  std::span<std::byte> out);
 void encode_q5_1(std::span<const float> values, std::span<const float> importance,
                  std::span<std::byte> out);
+/// A power of two for each block, from its largest magnitude; nothing is searched.
+void encode_mxfp4(std::span<const float> values, std::span<const float> importance,
+                  std::span<std::byte> out);
 
 // K-quants, always searched.
 void encode_q2_k(std::span<const float> values, std::span<const float> importance,

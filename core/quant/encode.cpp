@@ -22,6 +22,8 @@ BlockEncoder encoder_of(DType dtype) noexcept {
             return encode_q5_0;
         case DType::Q5_1:
             return encode_q5_1;
+        case DType::MXFP4:
+            return encode_mxfp4;
         case DType::Q2_K:
             return encode_q2_k;
         case DType::Q3_K:

@@ -20,6 +20,7 @@ constexpr std::array kFileTypes{
     FileTypeInfo{Q4_1, "q4_1", 3, DType::Q4_1},
     FileTypeInfo{Q4_K_M, "q4_k_m", 15, DType::Q4_K},
     FileTypeInfo{Q4_K_S, "q4_k_s", 14, DType::Q4_K},
+    FileTypeInfo{Mxfp4Moe, "mxfp4_moe", 38, DType::Q8_0},
     FileTypeInfo{Q4_0, "q4_0", 2, DType::Q4_0},
     FileTypeInfo{Q3_K_L, "q3_k_l", 13, DType::Q3_K},
     FileTypeInfo{Q3_K_M, "q3_k_m", 12, DType::Q3_K},
@@ -160,6 +161,7 @@ DType wished_type(const FileTypeInfo& file_type, const TensorKey& key, std::int6
                   const PolicyContext& context) noexcept {
     if (stays_f32(key.role)) return DType::F32;
     if (!is_block(file_type.base)) return file_type.base;
+    if (file_type.type == Mxfp4Moe) return is_expert_role(key.role) ? DType::MXFP4 : DType::Q8_0;
     switch (key.role) {
         case TensorRole::Output:
             return output_type(file_type, row_length);

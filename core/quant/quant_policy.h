@@ -29,6 +29,7 @@ enum class FileType : std::uint8_t {
     Q5_K_S,
     Q5_K_M,
     Q6_K,
+    Mxfp4Moe,  ///< experts in MXFP4, all else in Q8_0
 };
 
 struct FileTypeInfo {

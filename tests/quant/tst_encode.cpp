@@ -27,6 +27,7 @@ using Bytes = std::vector<std::byte>;
 const std::filesystem::path kQuants = std::filesystem::path(ESPALIER_TEST_DATA) / "gguf/quants";
 constexpr std::size_t kColumns = 512;  // of every golden tensor
 constexpr DType kLegacy[] = {DType::Q8_0, DType::Q4_0, DType::Q4_1, DType::Q5_0, DType::Q5_1};
+constexpr DType kFixed[] = {DType::MXFP4};  // whatever the importance
 constexpr DType kSearched[] = {DType::Q2_K, DType::Q3_K, DType::Q4_K, DType::Q5_K, DType::Q6_K};
 
 std::string name_of(DType dtype) { return std::string(info(dtype).name); }
@@ -186,6 +187,7 @@ private Q_SLOTS:
     void legacy_types_equal_the_reference_byte_for_byte_data() {
         QTest::addColumn<int>("type");
         add_type_rows(kLegacy);
+        add_type_rows(kFixed);
     }
 
     void legacy_types_equal_the_reference_byte_for_byte() {
@@ -201,6 +203,7 @@ private Q_SLOTS:
         QTest::addColumn<int>("type");
         add_type_rows(kLegacy);
         add_type_rows(kSearched);
+        add_type_rows(kFixed);
     }
 
     void errors_stay_below_the_reference() {

@@ -123,7 +123,7 @@ private Q_SLOTS:
                 ++compared;
             }
         }
-        QCOMPARE(compared, 34);
+        QCOMPARE(compared, 36);
     }
 
     void every_type_of_the_tiny_models_is_as_llama_cpp_chose_data() {

@@ -211,6 +211,35 @@ private Q_SLOTS:
         }
     }
 
+    void mxfp4_has_the_bytes_of_llama_cpp() {
+        const GgufFile written(write(kModels / "gpt_oss/hf", "mxfp4_moe"));
+        const GgufFile golden(kModels / "gpt_oss/gpt_oss.mxfp4.gguf");
+        QCOMPARE(written.metadata().integer("general.file_type"), std::int64_t{38});
+        QCOMPARE(written.tensors().size(), golden.tensors().size());
+        for (const NamedTensor& tensor : golden.tensors()) {
+            QVERIFY2(same_bytes(written.find(tensor.name)->bytes, tensor.view.bytes),
+                     tensor.name.c_str());
+        }
+    }
+
+    /// The published form of gpt-oss keeps its values.
+    void mxfp4_of_a_hub_folder_loses_nothing() {
+        const fs::path hub = fs::path(ESPALIER_TEST_DATA) / "models/gpt_oss-mxfp4";
+        const auto original = ModelSource::open(hub);
+        const auto copy = ModelSource::open(write(hub, "mxfp4_moe"));
+        for (const TensorRole role :
+             {TensorRole::ExpertGate, TensorRole::ExpertUp, TensorRole::ExpertDown}) {
+            for (std::int32_t expert = 0; expert < 6; ++expert) {
+                const TensorKey key{role, 1, expert};
+                std::vector<float> before(*num_elements(original->shape(key)));
+                std::vector<float> after(before.size());
+                original->decode(key, before);
+                copy->decode(key, after);
+                QVERIFY(after == before);
+            }
+        }
+    }
+
     void a_gguf_source_gives_the_same_file_as_the_folder_data() { add_models(); }
 
     void a_gguf_source_gives_the_same_file_as_the_folder() {
