@@ -25,7 +25,8 @@
 namespace espalier::ui {
 namespace {
 
-constexpr int minChartHeight = 120;
+/// Fewer, and the letters of axes and legend leave nothing for the drawing.
+constexpr int leastChartLines = 12;
 
 void themeAxis(QValueAxis& axis, const Colors& c, const QFont& font) {
     axis.setLabelsColor(c.text2);
@@ -83,7 +84,6 @@ void ChartPanel::buildLayout(const QString& name, const QString& title) {
     m_stack->addWidget(m_empty);
     m_stack->addWidget(m_view);
     m_stack->addWidget(m_tableView);
-    m_stack->setMinimumHeight(minChartHeight);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins({});
     layout->setSpacing(space::inGroup);
@@ -163,6 +163,7 @@ void ChartPanel::applyTheme() {
     themeAxis(*m_yAxis, c, font());
     m_view->setBackgroundBrush(c.surface);
     m_title->setFont(headingFont(font()));
+    m_stack->setMinimumHeight(leastChartLines * fontMetrics().lineSpacing());
     QPalette secondary = palette();
     secondary.setColor(QPalette::WindowText, c.text2);
     m_empty->setPalette(secondary);
