@@ -152,6 +152,9 @@ private:
             was_moe = was_moe || is_moe;
             require(is_moe || (limits_.dense_start && !was_moe),
                     fmt::format("layer {} is dense", i));
+            require(layer.mixer != MixerKind::DeltaNet ||
+                        config_.delta_net.key_dim == config_.delta_net.value_dim,
+                    "keys and values of linear attention are of different sizes");
             const bool slides = layer.mixer == MixerKind::SlidingAttention &&
                                 layer.sliding_window < config_.context_length &&
                                 limits_.architecture != "gpt-oss";

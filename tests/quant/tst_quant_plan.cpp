@@ -255,6 +255,16 @@ private Q_SLOTS:
         QVERIFY(!error->hint().empty());
     }
 
+    void linear_attention_has_keys_and_values_of_one_size() {
+        const auto config_of = [](const char* model) {
+            return ModelSource::open(kGolden / ".." / "models" / model)->config();
+        };
+        QVERIFY(!plan_quantization(config_of("qwen3_5_moe-hub-layout"), "q8_0").tensors.empty());
+        const auto error =
+            test::error_of([&] { plan_quantization(config_of("qwen3_5_moe-text"), "q8_0"); });
+        QVERIFY(error && error->code() == ErrorCode::GgufInexpressible);
+    }
+
     void accepts_a_window_that_nothing_falls_out_of() {
         MoeConfig config = qwen3_config();
         config.layers[0] = {MixerKind::SlidingAttention, config.context_length,
