@@ -6,6 +6,7 @@
 #include "kernels/matmul_float.h"
 #include "kernels/matmul_integer.h"
 #include "kernels/vector_ops.h"
+#include "tensor/float_formats.h"
 
 namespace espalier {
 namespace {
@@ -27,9 +28,19 @@ void Activations::assign(const Compute& compute, std::span<const float> values,
     values_ = values;
     columns_ = columns;
     num_rows_ = values.size() / columns;
-    has_integers_ =
-        compute.arithmetic == Arithmetic::Integer16 && columns % kernels::kIntegerGroup == 0;
+    has_bf16_ = compute.arithmetic == Arithmetic::Integer16;
+    has_integers_ = has_bf16_ && columns % kernels::kIntegerGroup == 0;
     if (has_integers_) quantise(compute);
+    if (has_bf16_) round_to_bf16(compute);
+}
+
+void Activations::round_to_bf16(const Compute& compute) {
+    const auto rounded = bf16_.take(values_.size());
+    compute.pool.parallel_for(num_rows_, 16, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin * columns_; i < end * columns_; ++i) {
+            rounded[i] = bf16_to_float(float_to_bf16(values_[i]));
+        }
+    });
 }
 
 void Activations::quantise(const Compute& compute) {
@@ -49,9 +60,11 @@ void Activations::quantise(const Compute& compute) {
 }
 
 void Activations::multiply(const kernels::MatrixView& weights, kernels::RowRange rows,
-                           std::span<const std::int32_t> picked, kernels::ProductsView out) const {
+                           std::span<const std::int32_t> picked, kernels::ProductsView out,
+                           Arithmetic arithmetic) const {
+    const bool may_round = arithmetic == Arithmetic::Integer16;
     const std::size_t count = picked.empty() ? num_rows_ : picked.size();
-    if (has_integers_ && kernels::has_matmul_integer(weights.dtype)) {
+    if (may_round && has_integers_ && kernels::has_matmul_integer(weights.dtype)) {
         const std::size_t num_groups = columns_ / kernels::kIntegerGroup;
         const std::size_t num_blocks =
             (columns_ + kernels::kIntegerBlock - 1) / kernels::kIntegerBlock;
@@ -65,8 +78,10 @@ void Activations::multiply(const kernels::MatrixView& weights, kernels::RowRange
                                 out);
         return;
     }
+    const bool rounded = may_round && has_bf16_ && weights.dtype == DType::BF16;
+    const auto values = rounded ? bf16_.first(values_.size()) : values_;
     kernels::matmul_float(weights, rows,
-                          {.values = values_, .count = count, .stride = columns_, .picked = picked},
+                          {.values = values, .count = count, .stride = columns_, .picked = picked},
                           out);
 }
 
@@ -75,7 +90,8 @@ void linear(const Compute& compute, const kernels::MatrixView& weights, const Ac
     const std::size_t piece = rows_per_piece(weights.columns, x.num_rows());
     compute.pool.parallel_for(weights.rows, piece, [&](std::size_t begin, std::size_t end) {
         throw_if_stopped(compute.stop);
-        x.multiply(weights, {begin, end}, {}, {.values = out, .stride = weights.rows});
+        x.multiply(weights, {begin, end}, {}, {.values = out, .stride = weights.rows},
+                   compute.arithmetic);
     });
 }
 

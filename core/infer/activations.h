@@ -11,8 +11,8 @@
 
 namespace espalier {
 
-/// Vectors on their way into weight matrices: floats, and their integer form where the arithmetic
-/// asks for it. Keeps its memory from one use to the next.
+/// Vectors on their way into weight matrices: floats, and their rounded forms where the arithmetic
+/// asks for them. Keeps its memory from one use to the next.
 class Activations {
 public:
     /// Takes `values` [rows, columns] by reference, until the next call.
@@ -21,19 +21,24 @@ public:
     std::size_t num_rows() const noexcept { return num_rows_; }
 
     /// Products of the picked vectors (all if empty) with a piece of the weights, on this thread.
+    /// Float32 passes the rounded forms by, even where assign() made them.
     void multiply(const kernels::MatrixView& weights, kernels::RowRange rows,
-                  std::span<const std::int32_t> picked, kernels::ProductsView out) const;
+                  std::span<const std::int32_t> picked, kernels::ProductsView out,
+                  Arithmetic arithmetic = Arithmetic::Integer16) const;
 
 private:
     void quantise(const Compute& compute);
+    void round_to_bf16(const Compute& compute);
 
     std::span<const float> values_;
     std::size_t columns_ = 0;
     std::size_t num_rows_ = 0;
     bool has_integers_ = false;
+    bool has_bf16_ = false;
     Scratch<std::int16_t> integers_;
     Scratch<float> scales_;
     Scratch<float> sums_;
+    Scratch<float> bf16_;  ///< values that bfloat16 can say
 };
 
 /// out[t, r] = dot(x[t], weights[r]) for all rows of `weights`, spread over the pool.

@@ -6,11 +6,13 @@
 
 namespace espalier {
 
-/// How matrices of quantised weights are multiplied. Weights stored as floats are always multiplied
-/// in float32.
+/// How matrices are multiplied.
 enum class Arithmetic {
-    Float32,    ///< weights decoded, float32 throughout: for traces and measurements
-    Integer16,  ///< activations rounded to 14 bits, integer products: several times faster
+    Float32,  ///< weights decoded, float32 throughout: for traces and measurements
+    /// Activations are rounded: for quantised weights to 14 bits, with integer products, which is
+    /// several times faster; for BF16 weights to bfloat16, as llama.cpp and processors with BF16
+    /// products do, so that near ties fall as they do there. Other float weights see float32.
+    Integer16,
 };
 
 /// What every step of a forward pass is given.

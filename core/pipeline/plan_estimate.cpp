@@ -60,7 +60,7 @@ public:
 
 private:
     static bool scales_with_experts(TensorRole role) {
-        return is_expert_role(role) || role == TensorRole::Router;
+        return is_expert_role(role) || is_router_role(role);
     }
 
     /// Parameters that one layer holds, in float32.

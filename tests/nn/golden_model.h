@@ -52,10 +52,9 @@ inline std::vector<std::vector<std::int32_t>> rows_of_ids(const espalier::Safete
 
 /// All cases, as cases.json names them.
 inline std::vector<std::string> cases() {
+    const auto cases = espalier::read_json_file(folder("cases.json"));
     std::vector<std::string> names;
-    for (const auto& [name, values] : espalier::read_json_file(folder("cases.json")).items()) {
-        names.push_back(name);
-    }
+    for (const auto& [name, values] : cases.items()) names.push_back(name);
     return names;
 }
 
