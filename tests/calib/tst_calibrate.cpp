@@ -284,17 +284,17 @@ private Q_SLOTS:
     }
 
     void goes_on_where_it_was_cut_off_data() {
-        QTest::addColumn<int>("events");
-        for (const int events : {1, 3, 7, 11}) QTest::addRow("after %d events", events) << events;
+        QTest::addColumn<int>("layers");
+        for (const int layers : {0, 1, 2}) QTest::addRow("after %d layers", layers) << layers;
     }
 
     void goes_on_where_it_was_cut_off() {
-        QFETCH(int, events);
+        QFETCH(int, layers);
         Case test;
         test.request.num_threads = 2;
         Watcher watcher;
         watcher.when = [&](const RunEvent&) {
-            return static_cast<int>(watcher.events.size()) >= events;
+            return static_cast<int>(watcher.of_kind<LayerMeasured>().size()) >= layers;
         };
         QVERIFY_THROWS_EXCEPTION(Cancelled,
                                  calibrate(test.request, watcher, watcher.stop.get_token()));

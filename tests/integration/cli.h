@@ -63,8 +63,11 @@ public:
         return finish(process);
     }
 
+    /// To that process alone: one that has ended has the id 0, which would mean everything that the
+    /// test was started with.
     static void send(const QProcess& process, int signal) {
-        ::kill(static_cast<pid_t>(process.processId()), signal);
+        const auto id = static_cast<pid_t>(process.processId());
+        if (id > 0) ::kill(id, signal);
     }
 
 private:
