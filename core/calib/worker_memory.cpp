@@ -44,16 +44,19 @@ std::int64_t latent_floats(const AttentionConfig& config, const Extent& extent) 
     return extent.batch * rows + extent.window * heads + score_floats(config, extent);
 }
 
-/// Channels, z and outputs of the batch; convolved channels of one window at a time, then chunks.
+/// Channels and mixed values of the batch beside convolved channels and heads of one window and a
+/// chunk of it; then z, and what it gates.
 std::int64_t delta_net_floats(const DeltaNetConfig& config, const Extent& extent) {
     constexpr std::int64_t kChunk = 64;
     const std::int64_t values = config.num_value_heads * config.value_dim;
-    const std::int64_t rows = config.channels() + 5 * values + 6 * config.num_value_heads;
-    const std::int64_t of_window = 6 * config.channels() + 2 * values;
+    const std::int64_t rows = config.channels() + values + 6 * config.num_value_heads;
+    const std::int64_t of_window = 5 * config.channels() + 3 * values;
     const std::int64_t of_chunk =
         kChunk * (10 * kChunk + 4 * config.key_dim + 6 * config.value_dim) +
         4 * config.key_dim * config.value_dim;
-    return extent.batch * rows + extent.window * of_window + config.num_value_heads * of_chunk;
+    return extent.batch * rows +
+           std::max(extent.window * of_window + of_chunk * config.num_value_heads,
+                    extent.batch * 4 * values);
 }
 
 std::int64_t mixer_floats(const MoeConfig& config, MixerKind kind, const Extent& extent) {
@@ -80,16 +83,18 @@ std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
     for (const LayerConfig& layer : config.layers) {
         mixer = std::max(mixer, mixer_floats(config, layer.mixer, extent));
     }
-    // The residual stream and its sums, routed and shared outputs, one expert that takes every
-    // token, and sums in float64 of the batch and of the wave.
+    // One expert that takes every token, or a dense or shared one.
     const std::int64_t width = std::max(
         {config.moe_intermediate_size, config.intermediate_size, config.shared_expert.width});
-    const std::int64_t streams = 7 * config.hidden_size;
-    const std::int64_t expert = 2 * config.hidden_size + 6 * width + 4 * config.router.num_experts;
+    const std::int64_t feed_forward =
+        extent.batch * (4 * config.hidden_size + 6 * width + 4 * config.router.num_experts);
+    // The residual stream before, between and after, with its norms, and what is added to it.
+    const std::int64_t streams = 6 * extent.batch * config.hidden_size;
+    // In float64, of the batch and of the wave.
     const std::int64_t sums =
         4 * config.router.num_experts * (2 * config.hidden_size + config.moe_intermediate_size);
     return sizeof(float) *
-           static_cast<std::uint64_t>(extent.batch * (streams + expert) + mixer + sums);
+           static_cast<std::uint64_t>(streams + std::max(mixer, feed_forward) + sums);
 }
 
 }  // namespace espalier

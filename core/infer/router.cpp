@@ -8,14 +8,12 @@
 
 #include "base/error.h"
 #include "kernels/vector_ops.h"
+#include "model/router_groups.h"
 
 namespace espalier {
 namespace {
 
 constexpr float kMasked = -std::numeric_limits<float>::infinity();
-/// Of experts in groups that are not considered: they come after all others, but before masked
-/// ones.
-constexpr float kOutside = std::numeric_limits<float>::lowest();
 
 void score(RouterScoring scoring, std::span<float> logits) {
     if (scoring == RouterScoring::Softmax) {
@@ -25,19 +23,11 @@ void score(RouterScoring scoring, std::span<float> logits) {
     for (float& logit : logits) logit = 1.0F / (1.0F + std::exp(-logit));
 }
 
-/// Sum of a group's two largest values; of what is there, if fewer are not masked.
-float best_two(std::span<const float> values) {
-    float best = kMasked;
-    float second = kMasked;
-    for (const float value : values) {
-        if (value > best) {
-            second = best;
-            best = value;
-        } else if (value > second) {
-            second = value;
-        }
-    }
-    return second == kMasked ? best : best + second;
+/// Scores that round to the same number are told apart by their logits, wherever those have the
+/// order of the scores.
+bool chooses_by_logits(const RouterConfig& config) {
+    return !config.has_selection_bias &&
+           (config.num_groups <= 1 || config.group_score == GroupScore::Max);
 }
 
 /// Routes token by token.
@@ -50,21 +40,21 @@ public:
           choice_(scores_.size()),
           order_(scores_.size()) {}
 
+    /// One token, of which `chosen_by` gets what its choice is made by, if it is not empty.
     void route(std::span<const float> logits, std::span<std::int32_t> selected,
-               std::span<float> weights) {
+               std::span<float> weights, std::span<float> chosen_by) {
         // Over the chosen logits alone, the normalised softmax is the same number: then removing
         // experts that a token does not choose changes no bit of its result.
         const bool is_local = config_.scoring == RouterScoring::Softmax &&
                               config_.normalises_top_k && config_.normalising_epsilon == 0.0;
-        // Scores that round to the same number are told apart by their logits.
-        const bool by_logits =
-            bias_.empty() && (config_.num_groups <= 1 || config_.group_score == GroupScore::Max);
+        const bool by_logits = chooses_by_logits(config_);
         if (!is_local || !by_logits) {
             std::copy(logits.begin(), logits.end(), scores_.begin());
             score(config_.scoring, scores_);
         }
         rate(logits, by_logits);
-        if (config_.num_groups > 1) keep_best_groups();
+        if (!chosen_by.empty()) std::copy(choice_.begin(), choice_.end(), chosen_by.begin());
+        keep_best_groups(config_, choice_);
         select(selected);
         for (std::size_t j = 0; j < selected.size(); ++j) {
             const auto expert = static_cast<std::size_t>(selected[j]);
@@ -88,28 +78,6 @@ private:
             } else {
                 choice_[e] = scores_[e] + (bias_.empty() ? 0.0F : bias_[e]);
             }
-        }
-    }
-
-    void keep_best_groups() {
-        const auto num_groups = static_cast<std::size_t>(config_.num_groups);
-        const std::size_t size = choice_.size() / num_groups;
-        const auto group = [&](std::size_t g) {
-            return std::span(choice_).subspan(g * size, size);
-        };
-        std::vector<float> ratings(num_groups);
-        std::vector<std::size_t> best(num_groups);
-        for (std::size_t g = 0; g < num_groups; ++g) {
-            ratings[g] = config_.group_score == GroupScore::Max
-                             ? *std::max_element(group(g).begin(), group(g).end())
-                             : best_two(group(g));
-        }
-        std::iota(best.begin(), best.end(), std::size_t{0});
-        std::stable_sort(best.begin(), best.end(),
-                         [&](std::size_t a, std::size_t b) { return ratings[a] > ratings[b]; });
-        for (const std::size_t g :
-             std::span(best).subspan(static_cast<std::size_t>(config_.top_groups))) {
-            for (float& value : group(g)) value = std::min(value, kOutside);
         }
     }
 
@@ -149,11 +117,15 @@ void route(const RouterConfig& config, std::span<const float> logits,
     const std::size_t num_tokens = logits.size() / num_experts;
     routing.selected.resize(num_tokens * top_k);
     routing.weights.resize(num_tokens * top_k);
+    routing.scores.resize(chooses_by_logits(config) ? 0 : logits.size());
     TokenRouter router(config, selection_bias);
     for (std::size_t t = 0; t < num_tokens; ++t) {
         router.route(logits.subspan(t * num_experts, num_experts),
                      std::span(routing.selected).subspan(t * top_k, top_k),
-                     std::span(routing.weights).subspan(t * top_k, top_k));
+                     std::span(routing.weights).subspan(t * top_k, top_k),
+                     routing.scores.empty()
+                         ? std::span<float>()
+                         : std::span(routing.scores).subspan(t * num_experts, num_experts));
     }
 }
 

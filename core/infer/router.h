@@ -13,6 +13,7 @@ namespace espalier {
 struct Routing {
     std::vector<std::int32_t> selected;  ///< [tokens, top_k], ascending expert ids in each row
     std::vector<float> weights;          ///< [tokens, top_k], what multiplies the expert outputs
+    std::vector<float> scores;           ///< [tokens, num_experts], see RoutingView; or empty
 };
 
 /// Turns router logits [tokens, num_experts] into a choice: scores in float32, the top_k best of

@@ -184,7 +184,8 @@ void Transformer::run_feed_forward(const Compute& compute, std::size_t layer, st
                                                                 .top_k = router.top_k,
                                                                 .logits = logits,
                                                                 .selected = routing_.selected,
-                                                                .weights = routing_.weights});
+                                                                .weights = routing_.weights,
+                                                                .scores = routing_.scores});
     }
     feed_forward_.forward_routed(compute, weights, rows_, routing_, out);
 }

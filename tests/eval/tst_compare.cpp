@@ -158,6 +158,33 @@ private Q_SLOTS:
         QVERIFY(by_list.routing == by_mask.routing);
     }
 
+    void a_selection_bias_and_groups_restrict_the_base() {
+        const auto source =
+            ModelSource::open(fs::path(ESPALIER_TEST_DATA) / "models" / "deepseek_v3-basic");
+        const MoeConfig& config = source->config();
+        QVERIFY(config.router.has_selection_bias && config.router.num_groups == 4);
+        ExpertMask mask;
+        mask.removed.resize(config.layers.size());
+        for (const std::int64_t layer : config.moe_layers()) {  // one of each group of four
+            auto& row = mask.removed[static_cast<std::size_t>(layer)];
+            row.assign(static_cast<std::size_t>(config.router.num_experts), false);
+            row[3] = row[5] = row[8] = row[14] = true;
+        }
+        ThreadPool pool(1);
+        NativeModel a(*source, pool);
+        NativeModel b(*source, pool);
+        b.set_mask(mask);
+        const auto ids = random_ids(200);
+        const Comparison result = compare_models({a, b, {}, ids, short_windows(), mask});
+        // What is before the first routed layer is the same in both.
+        const LayerFidelity& first = result.routing.front();
+        QCOMPARE(first.recall, 1.0);
+        QCOMPARE(first.exact, 1.0);
+        QVERIFY(std::abs(first.weighted_jaccard - 1.0) < 1e-5);
+        QVERIFY(first.displaced > 0 && first.displaced < 1);
+        QVERIFY(result.routing.back().exact < 1);
+    }
+
     void sums_of_parts_equal_the_whole() {
         const auto source = ModelSource::open(kModel);
         ThreadPool pool(1);

@@ -49,7 +49,9 @@ private Q_SLOTS:
 
     void the_lower_id_of_equals_wins() {
         const RouterConfig config{.num_experts = 5, .top_k = 2};
-        QCOMPARE(choose(config, {1, 2, 2, 2, 0}).selected, (Ids{1, 2}));
+        const auto routing = choose(config, {1, 2, 2, 2, 0});
+        QCOMPARE(routing.selected, (Ids{1, 2}));
+        QVERIFY(routing.scores.empty());  // chosen in the order of the logits
     }
 
     void a_selection_bias_changes_the_choice_and_not_the_weights() {
@@ -62,6 +64,7 @@ private Q_SLOTS:
         QCOMPARE(plain.selected, (Ids{0, 1}));
         const auto biased = choose(config, {2.0F, 1.0F, 0.0F}, {-1.0F, 0.0F, 0.0F});
         QCOMPARE(biased.selected, (Ids{1, 2}));
+        QVERIFY(near(biased.scores, {sigmoid(2.0) - 1.0, sigmoid(1.0), 0.5}));
         QVERIFY(near(biased.weights, {sigmoid(1.0), 0.5}));
     }
 
