@@ -208,9 +208,9 @@ private Q_SLOTS:
         for (int event = 1; event < whole.events(); ++event) {
             cache.truncate(0);
             StopAt observer(event);
-            QVERIFY_EXCEPTION_THROWN(model.forward(tokens, cache, LogitsFor::LastToken, &observer,
-                                                   observer.token()),
-                                     Cancelled);
+            QVERIFY_EXCEPTION_THROWN(
+                model.forward(tokens, cache, LogitsFor::LastToken, &observer, observer.token()),
+                Cancelled);
             QVERIFY2(observer.events() <= event + 1, qPrintable(QString::number(event)));
             QCOMPARE(cache.num_tokens(), std::int64_t{0});
         }
