@@ -1,0 +1,187 @@
+#include "eval/mask_probe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "eval/log_probs.h"
+#include "eval/window_pass.h"
+#include "infer/transformer.h"
+
+namespace espalier {
+
+struct MaskProbe::Sums {
+    double kl = 0;
+    double nll = 0;
+    std::int64_t same_best = 0;
+    std::int64_t tokens = 0;
+
+    void add(const Divergence& row) {
+        kl += row.kl;
+        nll += row.model_nll;
+        same_best += row.same_best ? 1 : 0;
+        ++tokens;
+    }
+    void add(const Sums& other) {
+        kl += other.kl;
+        nll += other.nll;
+        same_best += other.same_best;
+        tokens += other.tokens;
+    }
+    MaskCost cost() const {
+        if (tokens == 0) return {};
+        const auto count = static_cast<double>(tokens);
+        return {kl / count, static_cast<double>(same_best) / count, std::exp(nll / count), tokens};
+    }
+};
+
+MaskProbe::MaskProbe(NativeModel& model, TokenWindows windows, const MaskProbeOptions& options,
+                     std::stop_token stop)
+    : model_(model),
+      windows_(std::move(windows)),
+      options_(options),
+      pass_(model, windows_.windows) {
+    std::size_t longest = 0;
+    for (const auto& window : windows_.windows) {
+        require_known_ids(window, model.config().vocab_size);
+        longest = std::max(longest, window.size());
+    }
+    first_scored_ = static_cast<std::size_t>(options.unscored_share * static_cast<double>(longest));
+    std::size_t tokens = 0;
+    std::size_t rows = 0;
+    for (const auto& window : windows_.windows) {
+        begins_.push_back(tokens);
+        row_begins_.push_back(rows);
+        tokens += window.size();
+        rows += window.size() - std::min(window.size(), first_scored_);
+    }
+    if (longest < first_scored_ + 2) {
+        throw Error(ErrorCode::DataEmpty, "The probe set has no token to predict.",
+                    "Give a longer text.");
+    }
+    const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
+    const std::uint64_t half = options.memory_bytes / 2;
+    if (rows * vocab * sizeof(float) <= half) {
+        whole_logits_ = Buffer<float>(rows * vocab);
+    } else {
+        whole_hidden_ = Buffer<float>(pass_.hidden().size());
+    }
+    const std::uint64_t state_bytes = std::max<std::uint64_t>(pass_.hidden().size_bytes(), 1);
+    const std::uint64_t num_states = std::max<std::uint64_t>(half / state_bytes, 1);
+    const std::size_t num_layers = model.config().layers.size();
+    stride_ = (num_layers + num_states - 1) / num_states;
+    states_.emplace_back(pass_.hidden().begin(), pass_.hidden().end());
+    whole_ = run({}, true, stop);
+    is_whole_ = false;
+}
+
+MaskMeasurement MaskProbe::measure(const ExpertMask& mask, std::stop_token stop) {
+    return run(mask, false, stop);
+}
+
+MaskMeasurement MaskProbe::settle(const ExpertMask& mask, std::stop_token stop) {
+    return run(mask, true, stop);
+}
+
+std::size_t MaskProbe::first_layer_that_differs(const ExpertMask& mask) const {
+    const std::size_t num_layers = model_.config().layers.size();
+    const auto num_experts = model_.config().router.num_experts;
+    for (std::size_t layer = 0; layer < num_layers; ++layer) {
+        const auto index = static_cast<std::int64_t>(layer);
+        for (std::int64_t expert = 0; expert < num_experts; ++expert) {
+            if (mask.is_removed(index, expert) != settled_.is_removed(index, expert)) return layer;
+        }
+    }
+    return num_layers;
+}
+
+MaskMeasurement MaskProbe::run(const ExpertMask& mask, bool settles, const std::stop_token& stop) {
+    const std::size_t differs = first_layer_that_differs(mask);
+    const std::size_t state = std::min(differs / stride_, states_.size() - 1);
+    model_.set_mask(mask);
+    std::copy(states_[state].begin(), states_[state].end(), pass_.hidden().begin());
+    // States behind the difference are the old mask's until this one has been through whole.
+    if (settles) states_.resize(state + 1);
+    run_layers(state * stride_, settles, stop);
+    if (settles) settled_ = mask;
+    return score(stop);
+}
+
+void MaskProbe::run_layers(std::size_t begin, bool settles, const std::stop_token& stop) {
+    const std::size_t num_layers = model_.config().layers.size();
+    std::vector<std::vector<float>> states;
+    for (std::size_t layer = begin; layer < num_layers; ++layer) {
+        if (settles && layer > begin && layer % stride_ == 0) {
+            states.emplace_back(pass_.hidden().begin(), pass_.hidden().end());
+        }
+        pass_.run_layer(layer, {}, stop);
+        if (options_.streams_layers) model_.transformer().release_layer(layer);
+    }
+    for (auto& state : states) states_.push_back(std::move(state));
+    if (is_whole_ && whole_logits_.size() == 0) {
+        std::copy(pass_.hidden().begin(), pass_.hidden().end(), whole_hidden_.span().begin());
+    }
+}
+
+MaskMeasurement MaskProbe::score(const std::stop_token& stop) {
+    std::vector<Sums> sums(windows_.tasks.size());
+    pass_.run_head(
+        first_scored_,
+        [&](std::size_t window, std::size_t first, std::span<const float> logits) {
+            add_rows(window, first, logits, sums);
+        },
+        {}, stop);
+    MaskMeasurement result;
+    Sums all;
+    for (const Sums& task : sums) {
+        result.tasks.push_back(task.cost());
+        all.add(task);
+    }
+    result.all = all.cost();
+    return result;
+}
+
+std::span<const float> MaskProbe::whole_logits(std::size_t window, std::size_t first,
+                                               std::size_t count, std::span<const float> logits) {
+    const auto vocab = static_cast<std::size_t>(model_.config().vocab_size);
+    if (whole_logits_.size() > 0) {
+        const auto rows = whole_logits_.span().subspan(
+            (row_begins_[window] + first - first_scored_) * vocab, count * vocab);
+        if (is_whole_) std::copy(logits.begin(), logits.end(), rows.begin());
+        return rows;
+    }
+    if (is_whole_) return logits;
+    const auto width = static_cast<std::size_t>(model_.config().hidden_size);
+    computed_.resize(count * vocab);
+    model_.transformer().run_head(
+        {model_.pool(), model_.arithmetic(), {}},
+        whole_hidden_.span().subspan((begins_[window] + first) * width, count * width), computed_,
+        nullptr);
+    return computed_;
+}
+
+void MaskProbe::add_rows(std::size_t window, std::size_t first, std::span<const float> logits,
+                         std::vector<Sums>& sums) {
+    const auto vocab = static_cast<std::size_t>(model_.config().vocab_size);
+    const auto& ids = windows_.windows[window];
+    const std::size_t count = logits.size() / vocab;
+    const auto whole = whole_logits(window, first, count, logits);
+    std::vector<Divergence> rows(std::min(count, ids.size() - 1 - first));
+    model_.pool().parallel_for(rows.size(), 8, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            rows[i] = compare_rows(whole.subspan(i * vocab, vocab),
+                                   logits.subspan(i * vocab, vocab), ids[first + i + 1]);
+        }
+    });
+    Sums& task = sums[static_cast<std::size_t>(windows_.task_of_window[window])];
+    for (const Divergence& row : rows) {
+        if (!std::isfinite(row.kl + row.model_nll)) {
+            throw Error(ErrorCode::NumberInvalid, "The model's predictions are not numbers.",
+                        "Check the model: weights may be damaged.");
+        }
+        task.add(row);
+    }
+}
+
+}  // namespace espalier
