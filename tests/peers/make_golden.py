@@ -35,9 +35,17 @@ CASES = {
         COMMON, num_hidden_layers=3, intermediate_size=64, moe_intermediate_size=16, num_experts=8,
         num_experts_per_tok=2, num_dense_layers=1, conv_L_cache=4, tie_word_embeddings=False, conv_bias=True,
         use_expert_bias=False, norm_topk_prob=False, layer_types=["conv", "conv", "full_attention"])),
+    "lfm2_moe-plain": (tf.Lfm2MoeConfig, dict(  # what llama.cpp can say
+        COMMON, num_hidden_layers=4, intermediate_size=64, moe_intermediate_size=16, num_experts=8,
+        num_experts_per_tok=2, num_dense_layers=1, conv_L_cache=3, tie_word_embeddings=True, norm_eps=1e-5,
+        layer_types=["conv", "full_attention", "conv", "full_attention"])),
     "glm4_moe-basic": (tf.Glm4MoeConfig, dict(
         COMMON, head_dim=16, num_hidden_layers=3, intermediate_size=64, moe_intermediate_size=16, n_routed_experts=8,
         num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=1, n_group=2, topk_group=1,
+        attention_bias=True, use_qk_norm=True, routed_scaling_factor=1.6, norm_topk_prob=True)),
+    "glm4_moe-plain": (tf.Glm4MoeConfig, dict(  # what llama.cpp can say
+        COMMON, head_dim=16, num_hidden_layers=3, intermediate_size=64, moe_intermediate_size=16, n_routed_experts=8,
+        num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=1, n_group=1, topk_group=1,
         attention_bias=True, use_qk_norm=True, routed_scaling_factor=1.6, norm_topk_prob=True)),
     "granitemoe-multipliers": (tf.GraniteMoeConfig, dict(
         COMMON, num_hidden_layers=2, intermediate_size=16, num_local_experts=6, num_experts_per_tok=2,
