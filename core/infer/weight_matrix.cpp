@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "kernels/decode.h"
+#include "kernels/fp4.h"
 
 namespace espalier {
 namespace {
@@ -50,7 +51,7 @@ WeightMatrix::WeightMatrix(const ModelSource& source, const TensorKey& key)
     view_.columns = static_cast<std::size_t>(shape.at(1));
     const auto stored = source.stored(key);
     if (!stored) {
-        is_copy_ = true;
+        is_copy_ = !view_pair();
         return;
     }
     view_.dtype = stored->view.dtype;
@@ -75,6 +76,22 @@ void WeightMatrix::view_stored(const StoredTensor& stored) {
     const std::size_t row = row_bytes(view_.dtype, view_.columns);
     view_.row_stride = row * spacing->step;
     view_.bytes = stored.view.bytes.subspan(row * spacing->first);
+}
+
+/// False if there is no pair, or its rows do not lie evenly spaced.
+bool WeightMatrix::view_pair() {
+    const auto pair = source_->stored_pair(key_);
+    if (!pair) return false;
+    const auto spacing = even_spacing(pair->row_places);
+    if (!spacing) return false;
+    const std::size_t blocks = view_.columns / kernels::kMxfp4Values;
+    const std::size_t codes = blocks * kernels::kMxfp4CodeBytes;
+    view_.dtype = DType::MXFP4;
+    view_.bytes = pair->view.bytes.subspan(spacing->first * codes);
+    view_.row_stride = spacing->step * codes;
+    view_.scales = pair->scales.bytes.subspan(spacing->first * blocks);
+    view_.scales_stride = spacing->step * blocks;
+    return true;
 }
 
 void WeightMatrix::prepare() {

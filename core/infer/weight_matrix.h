@@ -8,9 +8,10 @@
 
 namespace espalier {
 
-/// A weight matrix for the kernels: in place in its file where its rows lie evenly spaced, else an
-/// own copy: of the rows as they are stored, or decoded (to bfloat16 where that loses nothing, else
-/// to float32) if the file has it transposed or in parts.
+/// A weight matrix for the kernels: in place in its file where its rows lie evenly spaced (as MXFP4
+/// does, too, whose scales lie in a tensor of their own), else an own copy: of the rows as they are
+/// stored, or decoded (to bfloat16 where that loses nothing, else to float32) if the file has it
+/// transposed or in parts.
 class WeightMatrix {
 public:
     WeightMatrix() = default;
@@ -33,6 +34,7 @@ public:
 
 private:
     void view_stored(const StoredTensor& stored);
+    bool view_pair();
     void copy_rows(const StoredTensor& stored);
     void decode();
 

@@ -1,22 +1,13 @@
-#include <array>
 #include <bit>
 #include <cstdint>
 
 #include "kernels/block_decoders.h"
+#include "kernels/decode.h"
+#include "kernels/fp4.h"
 #include "kernels/half.h"
 
 namespace espalier::kernels {
 namespace {
-
-/// Twice the sixteen E2M1 values, so that they are whole; the scales below are halved in turn.
-constexpr std::array<float, 16> kDoubledE2M1{0.F, 1.F,  2.F,  3.F,  4.F,  6.F,  8.F,  12.F,
-                                             0.F, -1.F, -2.F, -3.F, -4.F, -6.F, -8.F, -12.F};
-
-/// 2^(exponent - 128), subnormal for the two smallest.
-float half_of_e8m0(std::uint32_t exponent) noexcept {
-    const std::uint32_t bits = exponent < 2 ? 0x00200000U << exponent : (exponent - 1) << 23;
-    return std::bit_cast<float>(bits);
-}
 
 /// Half of an unsigned E4M3 number, whose NaN code counts as zero.
 float half_of_ue4m3(std::uint32_t code) noexcept {
@@ -28,23 +19,42 @@ float half_of_ue4m3(std::uint32_t code) noexcept {
     return (1.0F + mantissa / 8.0F) * power;
 }
 
+/// The table's value, or OCP's negative zero, which ggml does not have.
+float ocp_value(unsigned code) noexcept {
+    return code == 8 ? -0.0F : static_cast<float>(kDoubledE2M1[code]);
+}
+
 float low_value(std::byte pair) noexcept {
-    return kDoubledE2M1[std::to_integer<unsigned>(pair) & 15U];
+    return static_cast<float>(kDoubledE2M1[std::to_integer<unsigned>(pair) & 15U]);
 }
 float high_value(std::byte pair) noexcept {
-    return kDoubledE2M1[std::to_integer<unsigned>(pair) >> 4];
+    return static_cast<float>(kDoubledE2M1[std::to_integer<unsigned>(pair) >> 4]);
 }
 
 }  // namespace
 
 void decode_mxfp4(std::span<const std::byte> bytes, std::span<float> out) {
     for_each_block<17, 32>(bytes, out, [](const std::byte* block, float* values) {
-        const float scale = half_of_e8m0(std::to_integer<std::uint32_t>(block[0]));
+        const float scale = half_of_e8m0(block[0]);
         for (std::size_t i = 0; i < 16; ++i) {
             values[i] = scale * low_value(block[1 + i]);
             values[i + 16] = scale * high_value(block[1 + i]);
         }
     });
+}
+
+void decode_mxfp4_pair(std::span<const std::byte> codes, std::span<const std::byte> scales,
+                       std::span<float> out) {
+    for (std::size_t b = 0; b < scales.size(); ++b) {
+        const float scale = half_of_ocp_e8m0(scales[b]);
+        const std::byte* block = codes.data() + b * kMxfp4CodeBytes;
+        float* values = out.data() + b * kMxfp4Values;
+        for (std::size_t i = 0; i < kMxfp4CodeBytes; ++i) {
+            const auto codes_of_two = std::to_integer<unsigned>(block[i]);
+            values[2 * i] = scale * ocp_value(codes_of_two & 15U);
+            values[2 * i + 1] = scale * ocp_value(codes_of_two >> 4U);
+        }
+    }
 }
 
 void decode_nvfp4(std::span<const std::byte> bytes, std::span<float> out) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/decode.h"
+#include "kernels/fp4.h"
 
 // clang-format off: foreach_target.h comes first
 #undef HWY_TARGET_INCLUDE
@@ -150,28 +151,90 @@ void widen(const std::byte* bytes, std::span<float> out) {
     });
 }
 
-void decode_tile_row(DType dtype, std::span<const std::byte> bytes, std::span<float> out) {
-    if (dtype == DType::BF16) {
-        widen<hwy::bfloat16_t>(bytes.data(), out);
-    } else if (dtype == DType::F16) {
-        widen<hwy::float16_t>(bytes.data(), out);
-    } else {
-        decode(dtype, bytes, out);
+#if HWY_TARGET == HWY_SCALAR
+
+void widen_mxfp4(const std::byte* blocks, std::span<float> out) {
+    decode(DType::MXFP4, {blocks, out.size() / kMxfp4Values * (1 + kMxfp4CodeBytes)}, out);
+}
+
+void widen_mxfp4_pair(const std::byte* codes, const std::byte* scales, std::span<float> out) {
+    const std::size_t blocks = out.size() / kMxfp4Values;
+    decode_mxfp4_pair({codes, blocks * kMxfp4CodeBytes}, {scales, blocks}, out);
+}
+
+#else
+
+/// One block of MXFP4 times `scale`; the two values of a byte are neighbours (kPairs) or half a
+/// block apart.
+template <bool kPairs>
+HWY_INLINE void widen_mxfp4_block(const std::byte* codes, float scale, float* out) {
+    const hn::FixedTag<std::uint8_t, kMxfp4CodeBytes> d8;
+    const auto table =
+        hn::LoadDup128(d8, reinterpret_cast<const std::uint8_t*>(kDoubledE2M1.data()));
+    const auto packed = hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(codes));
+    const auto low = hn::TableLookupBytes(table, hn::And(packed, hn::Set(d8, 15)));
+    const auto high = hn::TableLookupBytes(table, hn::ShiftRight<4>(packed));
+    HWY_ALIGN std::int8_t values[kMxfp4Values];
+    auto* to = reinterpret_cast<std::uint8_t*>(values);
+    hn::Store(kPairs ? hn::InterleaveLower(d8, low, high) : low, d8, to);
+    hn::Store(kPairs ? hn::InterleaveUpper(d8, low, high) : high, d8, to + kMxfp4CodeBytes);
+    const hn::CappedTag<float, kMxfp4CodeBytes> d;
+    const hn::Rebind<std::int32_t, decltype(d)> d32;
+    const hn::Rebind<std::int8_t, decltype(d)> narrow;
+    for (std::size_t i = 0; i < kMxfp4Values; i += hn::Lanes(d)) {
+        const auto whole = hn::PromoteTo(d32, hn::Load(narrow, values + i));
+        hn::StoreU(hn::Mul(hn::ConvertTo(d, whole), hn::Set(d, scale)), d, out + i);
+    }
+}
+
+/// decode() for MXFP4 at vector speed.
+void widen_mxfp4(const std::byte* blocks, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); i += kMxfp4Values) {
+        widen_mxfp4_block<false>(blocks + 1, half_of_e8m0(*blocks), out.data() + i);
+        blocks += 1 + kMxfp4CodeBytes;
+    }
+}
+
+void widen_mxfp4_pair(const std::byte* codes, const std::byte* scales, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); i += kMxfp4Values) {
+        widen_mxfp4_block<true>(codes, half_of_ocp_e8m0(*scales), out.data() + i);
+        codes += kMxfp4CodeBytes;
+        ++scales;
+    }
+}
+
+#endif
+
+/// Columns from `column` on, a multiple of every block's size.
+void decode_tile_row(const MatrixView& weights, std::size_t row, std::size_t column,
+                     std::span<float> out) {
+    if (!weights.scales.empty()) {
+        const std::byte* codes = weights.row(row) + column / kMxfp4Values * kMxfp4CodeBytes;
+        return widen_mxfp4_pair(codes, weights.scales_of(row) + column / kMxfp4Values, out);
+    }
+    const DTypeInfo& type = info(weights.dtype);
+    const std::byte* from = weights.row(row) + column / type.block_size * type.block_bytes;
+    switch (weights.dtype) {
+        case DType::BF16:
+            return widen<hwy::bfloat16_t>(from, out);
+        case DType::F16:
+            return widen<hwy::float16_t>(from, out);
+        case DType::MXFP4:
+            return widen_mxfp4(from, out);
+        default:
+            return decode(weights.dtype, {from, out.size() / type.block_size * type.block_bytes},
+                          out);
     }
 }
 
 void matmul_decoded(const MatrixView& weights, RowRange rows, const RowsView& x, ProductsView out) {
     HWY_ALIGN float tile[kTileRows * kTileColumns];
-    const DTypeInfo& type = info(weights.dtype);
     for (std::size_t r = rows.first; r < rows.last; r += kTileRows) {
         const std::size_t num_rows = std::min(kTileRows, rows.last - r);
         for (std::size_t c = 0; c < weights.columns; c += kTileColumns) {
             const std::size_t n = std::min(kTileColumns, weights.columns - c);
-            const std::size_t offset = c / type.block_size * type.block_bytes;
-            const std::size_t bytes = n / type.block_size * type.block_bytes;
             for (std::size_t i = 0; i < num_rows; ++i) {
-                decode_tile_row(weights.dtype, {weights.row(r + i) + offset, bytes},
-                                {tile + i * kTileColumns, n});
+                decode_tile_row(weights, r + i, c, {tile + i * kTileColumns, n});
             }
             dot_tile(tile, kTileColumns, num_rows, x, c, n, out, r);
         }

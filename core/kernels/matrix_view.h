@@ -9,16 +9,21 @@
 namespace espalier::kernels {
 
 /// A weight matrix [rows, columns] as it lies in its file: rows of whole blocks, `row_stride` bytes
-/// apart.
+/// apart. MXFP4 may have its scales apart, as decode_mxfp4_pair() reads them.
 struct MatrixView {
     DType dtype = DType::F32;
     std::span<const std::byte> bytes;
     std::size_t rows = 0;
     std::size_t columns = 0;
     std::size_t row_stride = 0;
+    std::span<const std::byte> scales = {};  ///< empty: they lie in the blocks
+    std::size_t scales_stride = 0;
 
     const std::byte* row(std::size_t index) const noexcept {
         return bytes.data() + index * row_stride;
+    }
+    const std::byte* scales_of(std::size_t index) const noexcept {
+        return scales.data() + index * scales_stride;
     }
 };
 

@@ -28,6 +28,8 @@ struct StoredTensor {
     /// Row r of the tensor is row row_places[r] of the view; empty: row r. Filled for RotaryPairs,
     /// too, which may as well be left as they are and turned pair by pair.
     std::vector<std::int32_t> row_places = {};
+    /// Of stored_pair() alone: rows that lie as those of `view` do.
+    TensorView scales = {};
 };
 
 /// Every artifact opens as one of these: a hub folder or a GGUF file, mapped, never loaded. Tensors
@@ -51,6 +53,9 @@ public:
     /// selection of stored rows (transposed, in a pair of tensors, other values): then only
     /// decode() has it.
     virtual std::optional<StoredTensor> stored(const TensorKey& key) const = 0;
+    /// A matrix of MXFP4 in two tensors, which stored() has not: the view holds the codes, laid out
+    /// as kernels::decode_mxfp4_pair() reads them.
+    virtual std::optional<StoredTensor> stored_pair(const TensorKey&) const { return std::nullopt; }
     /// Values in float32, row-major; `out` has exactly the number of elements.
     /// @throws Error ArchTensor if the model has no such tensor
     virtual void decode(const TensorKey& key, std::span<float> out) const = 0;

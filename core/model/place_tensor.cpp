@@ -96,6 +96,12 @@ TensorPlace place_tensor(const TensorRequest& request, const TensorView& found,
     const bool is_mxfp4 = request.row.form == TensorForm::Mxfp4Pair;
     require_type(request, request.name(), found.dtype,
                  is_mxfp4 ? found.dtype == DType::U8 : kernels::can_decode(found.dtype));
+    if (is_mxfp4 && request.shape.back() % kMxfp4Block != 0) {
+        throw unsupported_file(
+            request.path,
+            fmt::format("tensor {} has rows of {} values, no multiple of {}",
+                        in_quotes(request.name()), request.shape.back(), kMxfp4Block));
+    }
     require_shape(request, request.name(), found.shape, shape_in_file(request));
     TensorPlace place{slice(request, found, shape_in_file(request)),
                       request.row.rows,

@@ -132,6 +132,14 @@ std::optional<StoredTensor> PlacedModel::stored(const TensorKey& key) const {
                         row_places(place.rows, place.shape.front(), config_)};
 }
 
+std::optional<StoredTensor> PlacedModel::stored_pair(const TensorKey& key) const {
+    const auto found = places_.find(key);
+    if (found == places_.end() || found->second.form != TensorForm::Mxfp4Pair) return std::nullopt;
+    const TensorPlace& place = found->second;
+    return StoredTensor{place.view, place.rows,
+                        row_places(place.rows, place.shape.front(), config_), place.scales};
+}
+
 void PlacedModel::decode(const TensorKey& key, std::span<float> out) const {
     const TensorPlace& place = require(key);
     if (num_elements(place.shape) != out.size()) {

@@ -18,6 +18,7 @@ public:
     bool has(const TensorKey& key) const override { return places_.contains(key); }
     std::optional<TensorView> view(const TensorKey& key) const override;
     std::optional<StoredTensor> stored(const TensorKey& key) const override;
+    std::optional<StoredTensor> stored_pair(const TensorKey& key) const override;
     void decode(const TensorKey& key, std::span<float> out) const override;
     Shape shape(const TensorKey& key) const override;
     void release_layer(std::int32_t layer) const override;

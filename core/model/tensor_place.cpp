@@ -1,20 +1,14 @@
 #include "model/tensor_place.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
 #include "kernels/decode.h"
 #include "model/row_places.h"
-#include "tensor/float_formats.h"
 
 namespace espalier {
 namespace {
-
-/// OCP E2M1, by code.
-constexpr std::array<float, 16> kE2m1{0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F,
-                                      -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
 
 std::size_t divide_up(std::size_t count, std::size_t by) { return (count + by - 1) / by; }
 
@@ -31,7 +25,11 @@ public:
 
     void decode(std::size_t row, std::span<float> out) const {
         const auto bytes = place_.view.bytes.subspan(row * row_bytes_, row_bytes_);
-        if (place_.form == TensorForm::Mxfp4Pair) return decode_mxfp4(row, bytes, out);
+        if (place_.form == TensorForm::Mxfp4Pair) {
+            const std::size_t blocks = bytes.size() / static_cast<std::size_t>(kMxfp4Bytes);
+            const auto scales = place_.scales.bytes.subspan(row * blocks, blocks);
+            return kernels::decode_mxfp4_pair(bytes, scales, out);
+        }
         kernels::decode(place_.view.dtype, bytes, out);
         if (scales_.empty()) return;
         const auto square = static_cast<std::size_t>(kScaledSquare);
@@ -42,20 +40,6 @@ public:
     }
 
 private:
-    /// Byte j of a block holds its values 2j (low half) and 2j + 1.
-    void decode_mxfp4(std::size_t row, std::span<const std::byte> bytes,
-                      std::span<float> out) const {
-        const std::size_t blocks = bytes.size() / kMxfp4Bytes;
-        const auto scales = place_.scales.bytes.subspan(row * blocks, blocks);
-        for (std::size_t i = 0; i < bytes.size(); ++i) {
-            const float scale =
-                f8_e8m0_to_float(std::to_integer<std::uint8_t>(scales[i / kMxfp4Bytes]));
-            const auto byte = std::to_integer<std::size_t>(bytes[i]);
-            out[2 * i] = kE2m1[byte & 15U] * scale;
-            out[2 * i + 1] = kE2m1[byte >> 4U] * scale;
-        }
-    }
-
     const TensorPlace& place_;
     std::size_t row_bytes_;
     std::vector<float> scales_;  ///< of F8_E4M3

@@ -6,6 +6,7 @@
 
 #include "infer/golden_models.h"
 #include "infer/native_model.h"
+#include "infer/weight_matrix.h"
 
 using namespace espalier;
 
@@ -105,6 +106,18 @@ private Q_SLOTS:
         NativeModel model(golden.source(), pool);
         const auto expected = ids_of(golden.greedy()["generated_ids"]);
         QCOMPARE(greedy(model, ids_of(golden.greedy()["prompt_ids"]), expected.size()), expected);
+    }
+
+    /// Half of a gpt-oss checkpoint would be copied otherwise, at four times its size.
+    void experts_in_pairs_of_tensors_are_used_in_place() {
+        const GoldenCase golden("gpt_oss-mxfp4", "config.json");
+        for (const TensorRole role :
+             {TensorRole::ExpertGate, TensorRole::ExpertUp, TensorRole::ExpertDown}) {
+            const WeightMatrix matrix(golden.source(), {role, 1, 3});
+            QVERIFY(matrix.is_ready());  // nothing to prepare
+            QCOMPARE(matrix.view().dtype, DType::MXFP4);
+            QVERIFY(!matrix.view().scales.empty());
+        }
     }
 
     void gguf_logits_match_the_dequantised_model_data() { add_all_files(); }

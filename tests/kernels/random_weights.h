@@ -69,6 +69,10 @@ private:
                 half(0, 0.01 * rng.normal());
                 half(2, 0.01 * rng.normal());
                 break;
+            case DType::MXFP4:  // 2^-7 to 2^8, and one of the subnormal scales now and then
+                block[0] = static_cast<std::byte>(rng.next() % 64 == 0 ? rng.next() % 3
+                                                                       : 120 + rng.next() % 16);
+                break;
             default:
                 half(0, 0.01 * rng.normal());
                 break;

@@ -127,7 +127,9 @@ private Q_SLOTS:
         for (const DType dtype : {DType::F32, DType::F16, DType::BF16}) {
             add_products_of(dtype, {1, 12, 31, 32, 40, 1024, 1031, 2100});
         }
-        for (const DType dtype : {DType::Q8_0, DType::Q5_0}) add_products_of(dtype, {32, 96, 1056});
+        for (const DType dtype : {DType::Q8_0, DType::Q5_0, DType::MXFP4}) {
+            add_products_of(dtype, {32, 96, 1056});
+        }
         for (const DType dtype : {DType::Q4_K, DType::Q6_K, DType::IQ4_XS}) {
             add_products_of(dtype, {256, 1280});
         }
@@ -146,6 +148,54 @@ private Q_SLOTS:
                                   {.values = x, .count = vectors, .stride = columns, .picked = {}},
                                   {.values = out, .stride = rows});
             compare(out, expected, target);
+        });
+    }
+
+    void mxfp4_with_its_scales_apart_has_the_same_products() {
+        constexpr std::size_t kRows = 37;
+        constexpr std::size_t kColumns = 1056;
+        constexpr std::size_t kBlocks = kColumns / 32;
+        const RandomWeights weights(DType::MXFP4, kRows, kColumns);
+        const kernels::MatrixView joined = weights.view();
+        std::vector<std::byte> codes(kRows * kBlocks * 16);
+        std::vector<std::byte> scales(kRows * kBlocks);
+        for (std::size_t b = 0; b < scales.size(); ++b) {
+            const std::byte* block = joined.bytes.data() + 17 * b;
+            scales[b] = block[0];
+            const auto code = [&](std::size_t i) {
+                return i < 16 ? block[1 + i] & std::byte{15} : block[1 + i - 16] >> 4;
+            };
+            for (std::size_t j = 0; j < 16; ++j) {
+                codes[16 * b + j] = code(2 * j) | code(2 * j + 1) << 4;
+            }
+        }
+        // Every other row, as gate and up of gpt-oss lie.
+        const kernels::MatrixView apart{.dtype = DType::MXFP4,
+                                        .bytes = std::span(codes).subspan(kBlocks * 16),
+                                        .rows = kRows / 2,
+                                        .columns = kColumns,
+                                        .row_stride = 2 * kBlocks * 16,
+                                        .scales = std::span(scales).subspan(kBlocks),
+                                        .scales_stride = 2 * kBlocks};
+        const auto x = random_rows(3 * kColumns);
+        for_each_target([&](const std::string& target) {
+            for (const std::size_t vectors : {1, 3}) {
+                std::vector<float> expected(vectors * kRows);
+                std::vector<float> out(vectors * apart.rows);
+                const kernels::RowsView rows{
+                    .values = x, .count = vectors, .stride = kColumns, .picked = {}};
+                kernels::matmul_float(joined, {0, kRows}, rows,
+                                      {.values = expected, .stride = kRows});
+                kernels::matmul_float(apart, {0, apart.rows}, rows,
+                                      {.values = out, .stride = apart.rows});
+                for (std::size_t t = 0; t < vectors; ++t) {
+                    for (std::size_t r = 0; r < apart.rows; ++r) {
+                        const float whole = expected[t * kRows + 2 * r + 1];
+                        // Which rows share a block of sums differs, not the order of a sum.
+                        QVERIFY2(out[t * apart.rows + r] == whole, target.c_str());
+                    }
+                }
+            }
         });
     }
 
