@@ -408,7 +408,6 @@ private Q_SLOTS:
             "\"linear_attention\"");
         row("gpt_oss-basic", "layer_types", "[\"full_attention\"]", "layer_types names 1 layers");
         row("deepseek_v2-lite", "topk_method", "\"best\"", "\"best\"");
-        row("deepseek_v2-lite", "norm_topk_prob", "true", "norm_topk_prob");
         row("deepseek_v3-basic", "scoring_func", "\"softmax\"", "scoring_func");
         row("deepseek_v3-basic", "n_group", "5", "5 equal groups");
         row("deepseek_v3-basic", "topk_group", "9", "topk_group is 9");

@@ -74,6 +74,8 @@ CASES = {
     "olmoe-clipped": (tf.OlmoeConfig, dict(
         COMMON, num_hidden_layers=2, intermediate_size=16, num_experts=8, num_experts_per_tok=3, clip_qkv=0.8,
         norm_topk_prob=True)),
+    "deepseek_v2-normalised": (tf.DeepseekV2Config, dict(  # norm_topk_prob is ignored by the reference
+        MLA, topk_method="greedy", routed_scaling_factor=1.7, norm_topk_prob=True)),
     "deepseek_v3-yarn-half": (tf.DeepseekV3Config, dict(
         MLA, n_group=2, topk_group=1, routed_scaling_factor=1.5, attention_bias=True, rope_interleave=False,
         norm_topk_prob=False, rope_parameters=dict(
@@ -115,7 +117,8 @@ class Watch:
                     lambda m, a, i=i: self.calls.setdefault(i, {}).update(x=a[0].reshape(-1, a[0].shape[-1]))))
                 if experts is not None:
                     self.handles.append(experts.register_forward_pre_hook(
-                        lambda m, a, i=i: self.calls.setdefault(i, {}).update(selected=a[1], weights=a[2])))
+                        lambda m, a, i=i: self.calls.setdefault(i, {}).update(  # not every router is called
+                            x=a[0].reshape(-1, a[0].shape[-1]), selected=a[1], weights=a[2])))
         norm = find(backbone, ["norm", "embedding_norm"])
         self.before(norm, f"hidden_states.{len(backbone.layers)}")
         self.after(norm, "final_norm")

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "formats/file_error.h"
 #include "model/families/family_readers.h"
 #include "model/families/hub_fields.h"
@@ -37,9 +38,8 @@ MoeConfig read_deepseek_v2(ConfigReader& reader) {
     config.router.scale = reader.number_or("routed_scaling_factor", 1.0);
     config.router.normalises_top_k = false;
     if (reader.flag_or("norm_topk_prob", false)) {
-        reader.unknown(
-            "norm_topk_prob is true, which implementations of deepseek_v2 take to mean "
-            "different things");
+        log("model").warn(
+            "norm_topk_prob is true: as in transformers, it means nothing to deepseek_v2");
     }
     reader.require_text("scoring_func", "softmax");
     read_group_limit(reader, config.router);

@@ -70,10 +70,7 @@ MoeConfig read_gguf_deepseek2(GgufKeyReader& reader) {
     read_rope(reader, config);
     read_router(reader, config.router);
     config.family = config.router.scoring == RouterScoring::Sigmoid ? "deepseek_v3" : "deepseek_v2";
-    config.moe_intermediate_size = reader.integer("expert_feed_forward_length");
-    config.shared_expert.width =
-        reader.integer("expert_shared_count") * config.moe_intermediate_size;
-    read_gguf_dense_layers(reader, config);
+    read_gguf_deepseek_widths(reader, config);
     return config;
 }
 

@@ -157,4 +157,11 @@ void read_gguf_dense_layers(GgufKeyReader& reader, MoeConfig& config) {
     config.intermediate_size = count > 0 ? reader.integer("feed_forward_length") : 0;
 }
 
+void read_gguf_deepseek_widths(GgufKeyReader& reader, MoeConfig& config) {
+    config.moe_intermediate_size = reader.integer("expert_feed_forward_length");
+    config.shared_expert.width =
+        reader.integer("expert_shared_count") * config.moe_intermediate_size;
+    read_gguf_dense_layers(reader, config);
+}
+
 }  // namespace espalier

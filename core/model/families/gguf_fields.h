@@ -28,4 +28,8 @@ void read_gguf_sigmoid_router(GgufKeyReader& reader, RouterConfig& router);
 /// The first `leading_dense_block_count` layers.
 void read_gguf_dense_layers(GgufKeyReader& reader, MoeConfig& config);
 
+/// Experts, shared experts of the same width side by side, and leading dense layers, as DeepSeek
+/// and GLM have them.
+void read_gguf_deepseek_widths(GgufKeyReader& reader, MoeConfig& config);
+
 }  // namespace espalier

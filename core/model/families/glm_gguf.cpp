@@ -12,10 +12,7 @@ MoeConfig read_gguf_glm4moe(GgufKeyReader& reader) {
     read_gguf_sigmoid_router(reader, config.router);
     config.router.normalises_top_k = reader.flag_or("expert_weights_norm", false);
     config.router.normalising_epsilon = 1e-20;
-    config.moe_intermediate_size = reader.integer("expert_feed_forward_length");
-    config.shared_expert.width =
-        reader.integer("expert_shared_count") * config.moe_intermediate_size;
-    read_gguf_dense_layers(reader, config);
+    read_gguf_deepseek_widths(reader, config);
     return config;
 }
 
