@@ -21,14 +21,14 @@ struct PruneCommand {
     std::string out;
 };
 
-ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model) {
+ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model, const Session& session) {
     const bool chooses = !options.selection.stats.empty() && !options.selection.keep.empty();
     if (chooses == !options.plan.empty()) {
         throw Error(ErrorCode::UsageInvalid,
                     "Pruning needs either --stats and --keep, or --expert-plan.",
                     "Give statistics and how much stays, or a plan that `select` wrote.");
     }
-    if (chooses) return options.selection.choose(model);
+    if (chooses) return options.selection.choose(model, session);
     ExpertPlan plan = load_expert_plan(options.plan);
     const auto& accept = options.selection.select.accept;
     plan.accept.insert(plan.accept.end(), accept.begin(), accept.end());
@@ -39,7 +39,7 @@ std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
     require_apart(options.out, {model->path(), options.selection.stats, options.plan});
-    const ExpertPlan plan = plan_of(options, *model);
+    const ExpertPlan plan = plan_of(options, *model, session);
     log_warnings(plan);
     ProgressLine line;
     const Json lineage = {{"stage", "prune"}, {"config", {{"criterion", plan.criterion}}}};

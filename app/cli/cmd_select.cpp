@@ -3,9 +3,12 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
+#include "app/cli/progress_line.h"
 #include "app/cli/select_options.h"
+#include "pipeline/measured_selection.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
+#include "pipeline/probe_windows.h"
 #include "pipeline/stats_for_model.h"
 
 namespace espalier::cli {
@@ -13,22 +16,68 @@ namespace espalier::cli {
 void SelectionOptions::add_to(CLI::App& command) {
     command.add_option("--stats", stats, "Statistics that calibrate wrote");
     command.add_option("--keep", keep, "What stays of each layer: a share (0.5) or a number (16)");
-    command.add_option("--criterion", select.criterion, "How experts are scored")
+    command
+        .add_option("--criterion", select.criterion,
+                    "How experts are scored; `auto` measures several and improves on the best")
         ->capture_default_str();
     command.add_option("--seed", select.seed, "For the criterion `random`")->capture_default_str();
     command.add_flag("--unprotected", protects_nothing,
                      "Super experts and task champions may go too");
     command.add_option("--accept", select.accept, "Warnings that are taken on, e.g. low_task_mass");
+    command.add_option("--data", search.data,
+                       "For `auto`: the texts that were calibrated on; the tenth that was kept out "
+                       "is measured on");
+    command.add_option("--probe", search.probe, "For `auto`: a probe set instead");
+    command.add_option("--probe-tokens", search.tokens, "For `auto`: tokens to measure on")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command.add_option("--seconds", search.seconds, "For `auto`: time for the search")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    command
+        .add_option("--tries", search.tries,
+                    "For `auto`: most measurements, so that the result does not depend on the "
+                    "machine's speed; 0 = no limit")
+        ->check(CLI::NonNegativeNumber);
 }
 
-ExpertPlan SelectionOptions::choose(const ModelSource& model) const {
+namespace {
+
+ExpertPlan choose_by_measurement(const SearchOptions& search, const SelectOptions& options,
+                                 const ExpertStats& stats, const ModelSource& model,
+                                 const Session& session) {
+    ProbeRequest probe{.data = {}, .file = search.probe, .max_tokens = search.tokens};
+    for (const std::string& text : search.data) probe.data.push_back(parse_data_source(text));
+    ThreadPool pool(session.num_threads);
+    ProgressLine line;
+    ExpertPlan plan = select_by_measurement(
+        {.model = model,
+         .stats = stats,
+         .options = options,
+         .probe = read_probe_windows(model, probe),
+         .seconds = search.seconds,
+         .max_measurements = search.tries,
+         .pool = pool,
+         .progress = [&](double share, const std::string& now) { line.show(share, now); }},
+        session.stop);
+    line.clear();
+    return plan;
+}
+
+}  // namespace
+
+ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {
     SelectOptions options = select;
     options.keep = KeepTarget::parse(keep);
     if (protects_nothing) {
         options.protects_super_experts = false;
         options.champion_share = 0;
     }
-    return select_experts(load_stats_for_model(stats, model), model.config(), options);
+    const ExpertStats measured = load_stats_for_model(stats, model);
+    if (options.criterion == kMeasuredSelection) {
+        return choose_by_measurement(search, options, measured, model, session);
+    }
+    return select_experts(measured, model.config(), options);
 }
 
 namespace {
@@ -43,7 +92,7 @@ std::optional<Json> select(const SelectCommand& options, const Session& session)
     const Measure measure;
     const auto model = open_model(options.model);
     require_apart(options.out, {model->path(), options.selection.stats});
-    const ExpertPlan plan = options.selection.choose(*model);
+    const ExpertPlan plan = options.selection.choose(*model, session);
     save_expert_plan(plan, options.out);
     log_warnings(plan);
     if (!session.json) {

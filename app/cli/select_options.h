@@ -1,14 +1,26 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "app/cli/session.h"
 #include "model/model_source.h"
 #include "prune/expert_plan.h"
 #include "prune/select_experts.h"
 
 namespace espalier::cli {
+
+/// What `--criterion auto` measures on, and for how long.
+struct SearchOptions {
+    std::vector<std::string> data;
+    std::string probe;
+    std::int64_t tokens = 16'384;
+    double seconds = 120;
+    std::int64_t tries = 0;
+};
 
 /// The options of `select`, which `prune` has too.
 struct SelectionOptions {
@@ -16,9 +28,10 @@ struct SelectionOptions {
     std::string keep;
     bool protects_nothing = false;
     SelectOptions select;
+    SearchOptions search;
 
     void add_to(CLI::App& command);
-    ExpertPlan choose(const ModelSource& model) const;
+    ExpertPlan choose(const ModelSource& model, const Session& session) const;
 };
 
 }  // namespace espalier::cli

@@ -5,11 +5,16 @@
 #include <utility>
 
 #include "base/error.h"
-#include "eval/log_probs.h"
 #include "eval/window_pass.h"
 #include "infer/transformer.h"
 
 namespace espalier {
+namespace {
+
+/// Rows of logits that a thread takes at a time.
+constexpr std::size_t kRowsTogether = 8;
+
+}  // namespace
 
 struct MaskProbe::Sums {
     double kl = 0;
@@ -63,25 +68,43 @@ MaskProbe::MaskProbe(NativeModel& model, TokenWindows windows, const MaskProbeOp
     const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
     const std::uint64_t half = options.memory_bytes / 2;
     if (rows * vocab * sizeof(float) <= half) {
-        whole_logits_ = Buffer<float>(rows * vocab);
+        whole_probs_ = Buffer<float>(rows * vocab);
+        whole_rows_.resize(rows);
     } else {
         whole_hidden_ = Buffer<float>(pass_.hidden().size());
     }
     const std::uint64_t state_bytes = std::max<std::uint64_t>(pass_.hidden().size_bytes(), 1);
-    const std::uint64_t num_states = std::max<std::uint64_t>(half / state_bytes, 1);
+    // Those of the settled mask and of the one measured last.
+    const std::uint64_t num_states = std::max<std::uint64_t>(half / state_bytes / 2, 1);
     const std::size_t num_layers = model.config().layers.size();
     stride_ = (num_layers + num_states - 1) / num_states;
     states_.emplace_back(pass_.hidden().begin(), pass_.hidden().end());
-    whole_ = run({}, true, stop);
+    whole_ = measure({}, stop);
+    settle({}, stop);
     is_whole_ = false;
 }
 
 MaskMeasurement MaskProbe::measure(const ExpertMask& mask, std::stop_token stop) {
-    return run(mask, false, stop);
+    const std::size_t state =
+        std::min(first_layer_that_differs(mask) / stride_, states_.size() - 1);
+    model_.set_mask(mask);
+    std::copy(states_[state].begin(), states_[state].end(), pass_.hidden().begin());
+    last_states_.clear();
+    run_layers(state * stride_, stop);
+    const MaskMeasurement result = score(stop);
+    last_ = mask;
+    last_begin_ = state + 1;
+    has_last_ = true;
+    return result;
 }
 
-MaskMeasurement MaskProbe::settle(const ExpertMask& mask, std::stop_token stop) {
-    return run(mask, true, stop);
+void MaskProbe::settle(const ExpertMask& mask, std::stop_token stop) {
+    if (!has_last_ || last_.removed != mask.removed) measure(mask, std::move(stop));
+    states_.resize(last_begin_);
+    for (auto& state : last_states_) states_.push_back(std::move(state));
+    last_states_.clear();
+    has_last_ = false;
+    settled_ = mask;
 }
 
 std::size_t MaskProbe::first_layer_that_differs(const ExpertMask& mask) const {
@@ -96,30 +119,17 @@ std::size_t MaskProbe::first_layer_that_differs(const ExpertMask& mask) const {
     return num_layers;
 }
 
-MaskMeasurement MaskProbe::run(const ExpertMask& mask, bool settles, const std::stop_token& stop) {
-    const std::size_t differs = first_layer_that_differs(mask);
-    const std::size_t state = std::min(differs / stride_, states_.size() - 1);
-    model_.set_mask(mask);
-    std::copy(states_[state].begin(), states_[state].end(), pass_.hidden().begin());
-    // States behind the difference are the old mask's until this one has been through whole.
-    if (settles) states_.resize(state + 1);
-    run_layers(state * stride_, settles, stop);
-    if (settles) settled_ = mask;
-    return score(stop);
-}
-
-void MaskProbe::run_layers(std::size_t begin, bool settles, const std::stop_token& stop) {
+void MaskProbe::run_layers(std::size_t begin, const std::stop_token& stop) {
     const std::size_t num_layers = model_.config().layers.size();
-    std::vector<std::vector<float>> states;
+    has_last_ = false;
     for (std::size_t layer = begin; layer < num_layers; ++layer) {
-        if (settles && layer > begin && layer % stride_ == 0) {
-            states.emplace_back(pass_.hidden().begin(), pass_.hidden().end());
+        if (layer > begin && layer % stride_ == 0) {
+            last_states_.emplace_back(pass_.hidden().begin(), pass_.hidden().end());
         }
         pass_.run_layer(layer, {}, stop);
         if (options_.streams_layers) model_.transformer().release_layer(layer);
     }
-    for (auto& state : states) states_.push_back(std::move(state));
-    if (is_whole_ && whole_logits_.size() == 0) {
+    if (is_whole_ && whole_probs_.size() == 0) {
         std::copy(pass_.hidden().begin(), pass_.hidden().end(), whole_hidden_.span().begin());
     }
 }
@@ -142,23 +152,37 @@ MaskMeasurement MaskProbe::score(const std::stop_token& stop) {
     return result;
 }
 
-std::span<const float> MaskProbe::whole_logits(std::size_t window, std::size_t first,
-                                               std::size_t count, std::span<const float> logits) {
+MaskProbe::WholeRows MaskProbe::whole_rows(std::size_t window, std::size_t first, std::size_t count,
+                                           std::span<const float> logits) {
     const auto vocab = static_cast<std::size_t>(model_.config().vocab_size);
-    if (whole_logits_.size() > 0) {
-        const auto rows = whole_logits_.span().subspan(
-            (row_begins_[window] + first - first_scored_) * vocab, count * vocab);
-        if (is_whole_) std::copy(logits.begin(), logits.end(), rows.begin());
-        return rows;
+    const bool remembers = whole_probs_.size() > 0;
+    const std::size_t at = remembers ? row_begins_[window] + first - first_scored_ : 0;
+    if (!remembers) {
+        whole_rows_.resize(count);
+        computed_.resize(count * vocab);
     }
-    if (is_whole_) return logits;
-    const auto width = static_cast<std::size_t>(model_.config().hidden_size);
-    computed_.resize(count * vocab);
-    model_.transformer().run_head(
-        {model_.pool(), model_.arithmetic(), {}},
-        whole_hidden_.span().subspan((begins_[window] + first) * width, count * width), computed_,
-        nullptr);
-    return computed_;
+    const auto rows = std::span(whole_rows_).subspan(at, count);
+    const std::span<float> probabilities =
+        remembers ? whole_probs_.span().subspan(at * vocab, count * vocab) : computed_;
+    if (is_whole_) {
+        std::copy(logits.begin(), logits.end(), probabilities.begin());
+    } else if (remembers) {
+        return {probabilities, rows};
+    } else {
+        const auto width = static_cast<std::size_t>(model_.config().hidden_size);
+        model_.transformer().run_head(
+            {model_.pool(), model_.arithmetic(), {}},
+            whole_hidden_.span().subspan((begins_[window] + first) * width, count * width),
+            probabilities, nullptr);
+    }
+    const auto& ids = windows_.windows[window];
+    model_.pool().parallel_for(count, kRowsTogether, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t next = std::min(first + i + 1, ids.size() - 1);
+            rows[i] = to_reference_row(probabilities.subspan(i * vocab, vocab), ids[next]);
+        }
+    });
+    return {probabilities, rows};
 }
 
 void MaskProbe::add_rows(std::size_t window, std::size_t first, std::span<const float> logits,
@@ -166,11 +190,11 @@ void MaskProbe::add_rows(std::size_t window, std::size_t first, std::span<const 
     const auto vocab = static_cast<std::size_t>(model_.config().vocab_size);
     const auto& ids = windows_.windows[window];
     const std::size_t count = logits.size() / vocab;
-    const auto whole = whole_logits(window, first, count, logits);
+    const auto whole = whole_rows(window, first, count, logits);
     std::vector<Divergence> rows(std::min(count, ids.size() - 1 - first));
-    model_.pool().parallel_for(rows.size(), 8, [&](std::size_t begin, std::size_t end) {
+    model_.pool().parallel_for(rows.size(), kRowsTogether, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
-            rows[i] = compare_rows(whole.subspan(i * vocab, vocab),
+            rows[i] = compare_with(whole.rows[i], whole.probabilities.subspan(i * vocab, vocab),
                                    logits.subspan(i * vocab, vocab), ids[first + i + 1]);
         }
     });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "eval/log_probs.h"
 #include "infer/layerwise.h"
 #include "infer/native_model.h"
 #include "model/expert_mask.h"
@@ -32,7 +33,7 @@ struct MaskProbeOptions {
     /// context to tell anything.
     double unscored_share = 0.25;
     /// For hidden states at the layers where a measurement can begin, and for the whole model's
-    /// logits; what does not fit is computed again.
+    /// predictions; what does not fit is computed again.
     std::uint64_t memory_bytes = std::uint64_t{1} << 30;
     /// The model is larger than memory: each layer is given back once it has been used.
     bool streams_layers = false;
@@ -49,25 +50,31 @@ public:
               std::stop_token stop = {});
 
     const std::vector<std::string>& tasks() const noexcept { return windows_.tasks; }
-    /// Of the whole model: KL 0, top-1 1.
+    /// Of the whole model: KL 0 but for rounding, top-1 1.
     const MaskMeasurement& whole() const noexcept { return whole_; }
     /// @throws Error RunRecipe if the mask leaves fewer than top_k; NumberInvalid; Cancelled
     MaskMeasurement measure(const ExpertMask& mask, std::stop_token stop = {});
-    /// measure(), and later measurements begin at the layers where they differ from this mask.
-    MaskMeasurement settle(const ExpertMask& mask, std::stop_token stop = {});
+    /// Later measurements begin at the layers where they differ from this mask; free if it was
+    /// measured last. @throws as measure()
+    void settle(const ExpertMask& mask, std::stop_token stop = {});
 
 private:
     struct Sums;
+    /// Predictions of the whole model: [rows, vocab], [rows].
+    struct WholeRows {
+        std::span<const float> probabilities;
+        std::span<const ReferenceRow> rows;
+    };
 
     std::size_t first_layer_that_differs(const ExpertMask& mask) const;
-    MaskMeasurement run(const ExpertMask& mask, bool settles, const std::stop_token& stop);
-    void run_layers(std::size_t begin, bool settles, const std::stop_token& stop);
+    void run_layers(std::size_t begin, const std::stop_token& stop);
     MaskMeasurement score(const std::stop_token& stop);
     void add_rows(std::size_t window, std::size_t first, std::span<const float> logits,
                   std::vector<Sums>& sums);
-    /// Logits of the whole model at `count` tokens of a window, valid until the next call.
-    std::span<const float> whole_logits(std::size_t window, std::size_t first, std::size_t count,
-                                        std::span<const float> logits);
+    /// Predictions of the whole model at `count` tokens of a window, valid until the next call;
+    /// `logits` are the ones at hand, which are the whole model's when it runs.
+    WholeRows whole_rows(std::size_t window, std::size_t first, std::size_t count,
+                         std::span<const float> logits);
 
     NativeModel& model_;
     TokenWindows windows_;
@@ -79,10 +86,17 @@ private:
     std::size_t stride_ = 1;                  ///< layers between two remembered states
     std::vector<std::vector<float>> states_;  ///< before layer i * stride_, under settled_
     ExpertMask settled_;
-    bool is_whole_ = true;         ///< the whole model runs, and is remembered
-    Buffer<float> whole_logits_;   ///< [scored rows, vocab], or empty:
-    Buffer<float> whole_hidden_;   ///< [tokens, hidden], before the head
-    std::vector<float> computed_;  ///< logits that were computed again
+    /// The same under the mask measured last, from state `last_begin_` on; before it they are
+    /// equal.
+    std::vector<std::vector<float>> last_states_;
+    std::size_t last_begin_ = 0;
+    ExpertMask last_;
+    bool has_last_ = false;      ///< nothing has cut the last measurement short, nor settled it
+    bool is_whole_ = true;       ///< the whole model runs, and is remembered
+    Buffer<float> whole_probs_;  ///< [scored rows, vocab], or empty:
+    std::vector<ReferenceRow> whole_rows_;  ///< [scored rows] beside them, or of the last few rows
+    Buffer<float> whole_hidden_;            ///< [tokens, hidden], before the head
+    std::vector<float> computed_;           ///< probabilities that were computed again
     MaskMeasurement whole_;
 };
 

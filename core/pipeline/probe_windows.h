@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "data/dataset.h"
+#include "model/model_source.h"
+
+namespace espalier {
+
+/// Texts to measure a model on that calibration has not seen.
+struct ProbeRequest {
+    std::vector<DataSource> data;  ///< what calibration read: the tenth that it kept out
+    std::filesystem::path file;    ///< a probe set of its own instead; empty = none
+    std::int64_t context = 512;    ///< tokens a window
+    std::int64_t max_tokens = 16'384;
+};
+
+/// @throws Error FileMissing if the model has no tokenizer, DataLine, DataEmpty, UsageInvalid
+/// without any text
+TokenWindows read_probe_windows(const ModelSource& model, const ProbeRequest& request);
+
+}  // namespace espalier
