@@ -9,6 +9,7 @@
 #include "base/size_text.h"
 #include "pipeline/output_place.h"
 #include "pipeline/torch_services.h"
+#include "routing/stat_choice.h"
 
 namespace espalier::cli {
 namespace {
@@ -86,6 +87,11 @@ void add_calibrate(CLI::App& app, Chosen& chosen) {
     command->add_option("--hidden-dtype", request.hidden_dtype, "Of the states between layers")
         ->check(CLI::IsMember({"auto", "F32", "BF16"}))
         ->capture_default_str();
+    std::string stats = "Beside the cheap ones, with commas between: all,";
+    for (const OptionalStatRow& row : optional_stats()) {
+        if (!row.is_default) stats += fmt::format(" {},", row.name);
+    }
+    command->add_option("--stats", request.stats, stats + " or basic: no optional ones but those");
     command->add_option("--shard", options->shard,
                         "I/N: only this part of the windows; join with merge-stats");
     command->add_option("--out", request.out, "The statistics file")->required();

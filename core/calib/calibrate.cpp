@@ -16,6 +16,7 @@
 #include "calib/calibration_checkpoint.h"
 #include "calib/calibration_memory.h"
 #include "calib/calibration_windows.h"
+#include "calib/context_texts.h"
 #include "calib/measure_layer.h"
 #include "calib/worker_memory.h"
 #include "nn/allocator_scope.h"
@@ -34,6 +35,13 @@ using Clock = std::chrono::steady_clock;
 /// bfloat16 above. A fixed size, not the machine's: shards and repeated calls must agree.
 constexpr std::uint64_t kFloat32HiddenBytes = 8ULL << 30;
 
+/// What was asked for, and what the shown criterion is made of.
+StatChoice choice_of(const CalibrateRequest& request) {
+    StatChoice choice = StatChoice::parse(request.stats);
+    if (const auto needed = find_criterion(request.criterion).needed) choice.add(*needed);
+    return choice;
+}
+
 /// One call of calibrate().
 class Calibration {
 public:
@@ -44,13 +52,16 @@ public:
           source_(ModelSource::open(request.model)),
           model_hash_(source_->hash()),
           criterion_(find_criterion(request.criterion)),
+          choice_(choice_of(request)),
           data_(read_calibration_windows(request, *source_)),
+          tags_(data_.windows),
           batches_(
               shard_of(cut_micro_batches(data_.windows), request.shard_index, request.shard_count)),
           memory_(plan_calibration_memory(
-              *source_, {.budget = request.memory_budget,
-                         .num_threads = request.num_threads,
-                         .worker_bytes = worker_bytes(config(), data_.windows, batches_)})),
+              *source_,
+              {.budget = request.memory_budget,
+               .num_threads = request.num_threads,
+               .worker_bytes = worker_bytes(config(), data_.windows, batches_, choice_)})),
           pool_(memory_.num_threads) {}
 
     CalibrateResult run();
@@ -67,6 +78,7 @@ private:
     void announce(std::int64_t next_layer);
     void do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer);
     ExpertStats assemble(const CalibrationCheckpoint& checkpoint);
+    void size_samples(ExpertStats& stats) const;
     void report_progress(std::int64_t step, std::size_t batches_done) const;
 
     const CalibrateRequest& request_;
@@ -77,7 +89,9 @@ private:
     std::unique_ptr<ModelSource> source_;
     std::string model_hash_;
     const Criterion& criterion_;
+    StatChoice choice_;
     CalibrationWindows data_;
+    TokenTags tags_;
     std::vector<MicroBatch> batches_;
     CalibrationMemory memory_;
     mutable ThreadPool pool_;
@@ -102,6 +116,7 @@ Json Calibration::settings() const {
                  {"compute_dtype", "F32"},
                  {"hidden_dtype", info(hidden_layout().dtype).name},
                  {"propagate", "none"},
+                 {"stats", choice_.names()},
                  {"probe", request_.probe.empty()     ? "held_out"
                            : request_.probe == "none" ? "none"
                                                       : "file"}};
@@ -137,10 +152,12 @@ void Calibration::report_progress(std::int64_t step, std::size_t batches_done) c
 LayerPass Calibration::pass(const HiddenStatesFile& input, std::int64_t step) const {
     return {.source = *source_,
             .windows = data_.windows,
+            .tags = tags_,
             .batches = batches_,
             .input = input,
             .pool = pool_,
             .storage = memory_.storage,
+            .stats = choice_,
             .progress = [this, step](std::size_t done) { report_progress(step, done); },
             .stop = stop_};
 }
@@ -170,6 +187,15 @@ void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer
     report_layers(stats, criterion_, nullptr, 0, observer_);
 }
 
+/// A shard may hold none of the sampled tokens; its zeros add up with what others have.
+void Calibration::size_samples(ExpertStats& stats) const {
+    if (!choice_.has(OptionalStat::Profiles)) return;
+    for (auto& [index, layer] : stats.layers) {
+        const auto hidden = static_cast<std::size_t>(config().hidden_size);
+        layer.input_sample.resize(tags_.num_samples() * hidden);
+    }
+}
+
 ExpertStats Calibration::assemble(const CalibrationCheckpoint& checkpoint) {
     ExpertStats all = empty_stats();
     for (std::int64_t layer = 0; layer < config().num_layers(); ++layer) {
@@ -177,6 +203,11 @@ ExpertStats Calibration::assemble(const CalibrationCheckpoint& checkpoint) {
         all.layers.merge(one.layers);
         all.input_energies.merge(one.input_energies);
     }
+    size_samples(all);
+    if (choice_.has(OptionalStat::Contexts)) {
+        fill_contexts(all, data_.windows, tags_, source_->tokenizer_files());
+    }
+    if (!choice_.has(OptionalStat::InputEnergies)) return all;
     const HiddenStatesFile last = checkpoint.open_hidden(config().num_layers());
     all.input_energies[matrix_name({TensorRole::Output}).value()] =
         measure_output_input(pass(last, config().num_layers()));
@@ -254,6 +285,7 @@ void validate(const CalibrateRequest& request) {
                "Use auto, F32 or BF16.");
     }
     find_criterion(request.criterion);
+    StatChoice::parse(request.stats);
 }
 
 CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,

@@ -13,6 +13,7 @@ CalibrateRequest settings_of(const CalibrateConfig& config) {
     request.probe = config.probe_file;
     if (request.probe.empty() && !config.holds_out_probe) request.probe = "none";
     request.hidden_dtype = config.hidden_dtype;
+    request.stats = config.stats;
     request.criterion = config.criterion;
     return request;
 }

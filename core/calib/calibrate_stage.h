@@ -15,6 +15,7 @@ struct CalibrateConfig {
     std::string probe_file;
     bool holds_out_probe = true;
     std::string hidden_dtype = "auto";
+    std::string stats;
     std::string criterion = "reap";
     bool operator==(const CalibrateConfig&) const = default;
 };
@@ -28,6 +29,9 @@ void visit_fields(Config& config, Visitor&& visit) {
           "Keeps a tenth of the documents out, as a probe set, if no file is named");
     visit("hidden_dtype", config.hidden_dtype,
           "How hidden states are kept between layers: F32, BF16, or auto");
+    visit(
+        "stats", config.stats,
+        "Statistics beside the cheap ones: coact_gram, sas, channels, profiles, all; basic: fewer");
     visit("criterion", config.criterion, "Score shown while it runs; all are kept");
 }
 

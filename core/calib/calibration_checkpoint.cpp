@@ -111,14 +111,23 @@ void CalibrationCheckpoint::save_layer(std::int64_t layer, const ExpertStats& st
 }
 
 ExpertStats CalibrationCheckpoint::load_layer(std::int64_t layer) const {
-    return load_expert_stats(layer_path(layer), true);
+    ExpertStats stats = load_expert_stats(layer_path(layer), true);
+    load_expert_contexts(layer_path(layer), stats);
+    return stats;
 }
 
 void CalibrationCheckpoint::finish(const ExpertStats& stats, const fs::path& out) {
     const fs::path inside = folder_ / out.filename();
     save_expert_stats(stats, inside);
-    // Statistics under their final name are complete: the long vectors go first.
-    if (fs::exists(vectors_path(inside))) fs::rename(vectors_path(inside), vectors_path(out));
+    // Statistics under their final name are complete: what stands beside them goes first, and what
+    // an earlier calibration left there goes away.
+    for (const auto& beside : {vectors_path, contexts_path}) {
+        if (fs::exists(beside(inside))) {
+            fs::rename(beside(inside), beside(out));
+        } else {
+            fs::remove(beside(out));
+        }
+    }
     fs::rename(inside, out);
     sync_folder(fs::absolute(out).parent_path());
     fs::remove_all(folder_);

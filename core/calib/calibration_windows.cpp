@@ -167,14 +167,4 @@ std::vector<MicroBatch> shard_of(const std::vector<MicroBatch>& batches, std::in
     return own;
 }
 
-std::vector<TokenTag> tags_of(const MicroBatch& batch, const TokenWindows& windows) {
-    std::vector<TokenTag> tags;
-    tags.reserve(static_cast<std::size_t>(batch.num_tokens));
-    for (std::size_t w = batch.first_window; w < batch.first_window + batch.num_windows; ++w) {
-        tags.insert(tags.end(), windows.windows[w].size(),
-                    {.task = windows.task_of_window[w], .half = static_cast<std::int32_t>(w % 2)});
-    }
-    return tags;
-}
-
 }  // namespace espalier

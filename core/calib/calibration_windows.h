@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "calib/layer_accumulator.h"
+#include "calib/token_tags.h"
 #include "data/dataset.h"
 #include "model/model_source.h"
 #include "pipeline/calibrate_request.h"
@@ -41,9 +41,5 @@ std::vector<MicroBatch> cut_micro_batches(const TokenWindows& windows);
 /// The batches of shard `index` of `count`, rows renumbered. @throws Error DataEmpty if it has none
 std::vector<MicroBatch> shard_of(const std::vector<MicroBatch>& batches, std::int64_t index,
                                  std::int64_t count);
-
-/// Task and half of each token of a batch. Windows fall in the halves by turns, so that every task
-/// is in both.
-std::vector<TokenTag> tags_of(const MicroBatch& batch, const TokenWindows& windows);
 
 }  // namespace espalier

@@ -1,101 +1,88 @@
 #include "calib/layer_accumulator.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <numeric>
+
+#include "calib/row_sums.h"
 
 namespace espalier {
 namespace {
 
-/// Row `row` of a matrix with `columns` columns.
-template <typename T>
-std::span<T> row_of(std::span<T> matrix, std::size_t row, std::size_t columns) {
-    return matrix.subspan(row * columns, columns);
-}
-
-constexpr std::size_t kLanes = 8;
-
-/// Calls apply(column, lane) for every column, in blocks of a fixed size that the compiler turns
-/// into vectors.
-template <typename Apply>
-void for_each_column(std::size_t columns, const Apply& apply) {
-    std::size_t c = 0;
-    for (; c + kLanes <= columns; c += kLanes) {
-        for (std::size_t lane = 0; lane < kLanes; ++lane) apply(c + lane, lane);
-    }
-    for (; c < columns; ++c) apply(c, c % kLanes);
-}
-
-void add_row(std::span<const float> row, std::span<double> sums) {
-    for_each_column(row.size(), [from = row.data(), to = sums.data()](std::size_t c, std::size_t) {
-        to[c] += static_cast<double>(from[c]);
-    });
-}
-
-void add_row_squares(std::span<const float> row, std::span<double> sums) {
-    for_each_column(row.size(), [from = row.data(), to = sums.data()](std::size_t c, std::size_t) {
-        const auto value = static_cast<double>(from[c]);
-        to[c] += value * value;
-    });
-}
-
-struct RowSize {
-    double norm_sq = 0;
-    double max_abs = 0;
-};
-
-RowSize measure(std::span<const float> row) {
-    std::array<double, kLanes> squares{};
-    std::array<float, kLanes> largest{};
-    for_each_column(row.size(), [&, from = row.data()](std::size_t c, std::size_t lane) {
-        const auto value = static_cast<double>(from[c]);
-        squares[lane] += value * value;
-        largest[lane] = std::max(largest[lane], std::abs(from[c]));
-    });
-    return {.norm_sq = std::accumulate(squares.begin(), squares.end(), 0.0),
-            .max_abs = static_cast<double>(*std::max_element(largest.begin(), largest.end()))};
-}
-
-/// Row `expert` of a [experts, columns] sum that gets its size from the first batch.
-std::span<double> sums_of(std::vector<double>& all, std::size_t experts, std::size_t expert,
-                          std::size_t columns) {
-    if (all.empty()) all.resize(experts * columns);
-    return row_of(std::span(all), expert, columns);
-}
+using enum OptionalStat;
 
 std::size_t histogram_bin(double weight) {
     constexpr auto kBins = static_cast<double>(kGateHistogramBins);
     return static_cast<std::size_t>(std::clamp(weight * kBins, 0.0, kBins - 1));
 }
 
+/// max(0, 1 - cos(h, h')), h' = h + multiplier * routed.
+double turn_of(std::span<const float> residual, std::span<const float> routed, double multiplier,
+               double residual_sq) {
+    const double along = dot(residual, routed);
+    const double product = residual_sq + multiplier * along;
+    const double after_sq =
+        residual_sq + 2 * multiplier * along + multiplier * multiplier * dot(routed, routed);
+    const double lengths = std::sqrt(residual_sq) * std::sqrt(std::max(0.0, after_sq));
+    return lengths > 0 ? std::max(0.0, 1.0 - product / lengths) : 0.0;
+}
+
 }  // namespace
 
-LayerAccumulator::LayerAccumulator(std::int64_t num_experts, std::size_t num_tasks)
+LayerAccumulator::LayerAccumulator(std::int64_t num_experts, std::size_t num_tasks,
+                                   const StatChoice& choice)
     : num_experts_(static_cast<std::size_t>(num_experts)),
-      stats_(empty_layer_stats(num_experts, num_tasks)) {}
+      choice_(choice),
+      stats_(empty_layer_stats(num_experts, num_tasks, choice)) {
+    if (choice_.has(Contexts)) stats_.top_contexts.resize(num_experts_);
+}
 
 void LayerAccumulator::add_selection(std::size_t expert, double weight, const TokenTag& tag) {
-    const auto task = static_cast<std::size_t>(tag.task) * num_experts_ + expert;
+    const auto row = [&](std::int32_t index) {
+        return static_cast<std::size_t>(index) * num_experts_ + expert;
+    };
     ++stats_.count[expert];
     stats_.gate_sum[expert] += weight;
-    ++stats_.gate_histogram[expert * kGateHistogramBins + histogram_bin(weight)];
-    ++stats_.half_count[static_cast<std::size_t>(tag.half) * num_experts_ + expert];
-    ++stats_.task_count[task];
-    stats_.task_gate_sum[task] += weight;
+    ++stats_.task_count[row(tag.task)];
+    stats_.task_gate_sum[row(tag.task)] += weight;
+    if (choice_.has(GateHistogram)) {
+        ++stats_.gate_histogram[expert * kGateHistogramBins + histogram_bin(weight)];
+    }
+    if (choice_.has(Positions)) {
+        ++stats_
+              .position_count[expert * kPositionBins + static_cast<std::size_t>(tag.position_bin)];
+    }
+    if (choice_.has(Stability)) {
+        ++stats_.half_count[row(tag.half)];
+        ++stats_.doubling_count[row(tag.doubling)];
+        stats_.doubling_gate_sum[row(tag.doubling)] += weight;
+    }
+    if (choice_.has(Contexts)) add_context(expert, weight, tag);
+}
+
+void LayerAccumulator::add_context(std::size_t expert, double weight, const TokenTag& tag) {
+    auto& list = stats_.top_contexts[expert];
+    if (list.size() == kTopContexts && list.back().gate >= weight) return;
+    TopContext context;
+    context.gate = weight;
+    context.row = tag.row;
+    context.task = tag.task;
+    keep_top_contexts(list, {context});
 }
 
 void LayerAccumulator::add_routing(const RoutingView& routing, std::span<const TokenTag> tags) {
-    const auto k = static_cast<std::size_t>(routing.top_k);
+    top_k_ = static_cast<std::size_t>(routing.top_k);
+    selected_.assign(routing.selected.begin(), routing.selected.end());
+    gated_norms_.assign(selected_.size(), 0.0);
     for (std::size_t t = 0; t < tags.size(); ++t) {
         if (tags[t].task < 0) continue;
         ++stats_.tokens;
         ++stats_.task_tokens[static_cast<std::size_t>(tags[t].task)];
-        const auto chosen = row_of(routing.selected, t, k);
-        const auto weights = row_of(routing.weights, t, k);
-        for (std::size_t i = 0; i < k; ++i) {
+        const auto chosen = row_of(routing.selected, t, top_k_);
+        const auto weights = row_of(routing.weights, t, top_k_);
+        for (std::size_t i = 0; i < top_k_; ++i) {
             const auto expert = static_cast<std::size_t>(chosen[i]);
             add_selection(expert, static_cast<double>(weights[i]), tags[t]);
+            if (!choice_.has(Coactivation)) continue;
             for (const std::int32_t other : chosen) {
                 ++stats_.coactivation[expert * num_experts_ + static_cast<std::size_t>(other)];
             }
@@ -103,33 +90,110 @@ void LayerAccumulator::add_routing(const RoutingView& routing, std::span<const T
     }
 }
 
+void LayerAccumulator::add_gated_norm(std::size_t expert, double gated, std::size_t token,
+                                      const TokenTag& tag) {
+    const auto row = [&](std::int32_t index) {
+        return static_cast<std::size_t>(index) * num_experts_ + expert;
+    };
+    stats_.gated_norm_sum[expert] += gated;
+    stats_.gated_norm_sq_sum[expert] += gated * gated;
+    stats_.task_gated_norm_sum[row(tag.task)] += gated;
+    if (choice_.has(Stability)) {
+        stats_.half_gated_norm_sum[row(tag.half)] += gated;
+        stats_.doubling_gated_norm_sum[row(tag.doubling)] += gated;
+    }
+    if (!choice_.has(EasyEp)) return;
+    const auto chosen = row_of(std::span(selected_), token, top_k_);
+    const auto slot = static_cast<std::size_t>(
+        std::find(chosen.begin(), chosen.end(), static_cast<std::int32_t>(expert)) -
+        chosen.begin());
+    gated_norms_[token * top_k_ + slot] = gated;
+}
+
+void LayerAccumulator::add_long_vectors(const ExpertRows& rows, std::size_t row) {
+    const auto e = static_cast<std::size_t>(rows.expert);
+    const std::size_t hidden = rows.output.size() / rows.tokens.size();
+    const std::size_t width = rows.activation.size() / rows.tokens.size();
+    const auto gate = static_cast<double>(rows.weights[row]);
+    const auto output = row_of(rows.output, row, hidden);
+    const auto sums = [&](std::vector<double>& all, std::size_t columns) {
+        return sums_of(all, num_experts_, e, columns);
+    };
+    if (choice_.has(OutputSum)) add_row(output, sums(stats_.output_sum, hidden));
+    if (choice_.has(Profiles)) {
+        add_scaled_row(gate, output, sums(stats_.gated_output_sum, hidden));
+    }
+    if (choice_.has(InputEnergies) && !rows.input.empty()) {
+        add_row_squares(row_of(rows.input, row, hidden), sums(stats_.gate_up_input_sq_sum, hidden));
+    }
+    if (rows.activation.empty()) return;
+    const auto activation = row_of(rows.activation, row, width);
+    if (choice_.has(InputEnergies)) {
+        add_row_squares(activation, sums(stats_.down_input_sq_sum, width));
+    }
+    if (choice_.has(Channels)) {
+        add_scaled_squares(gate, activation, sums(stats_.channel_energy, width),
+                           sums(stats_.channel_max_sq, width));
+    }
+}
+
 void LayerAccumulator::add_expert(const ExpertRows& rows, std::span<const TokenTag> tags) {
     if (rows.tokens.empty()) return;
     const auto e = static_cast<std::size_t>(rows.expert);
     const std::size_t hidden = rows.output.size() / rows.tokens.size();
-    const std::size_t width = rows.activation.size() / rows.tokens.size();
     for (std::size_t i = 0; i < rows.tokens.size(); ++i) {
-        const TokenTag& tag = tags[static_cast<std::size_t>(rows.tokens[i])];
-        if (tag.task < 0) continue;
-        const auto output = row_of(rows.output, i, hidden);
-        const RowSize size = measure(output);
+        const auto token = static_cast<std::size_t>(rows.tokens[i]);
+        if (tags[token].task < 0) continue;
+        const RowSize size = measure_row(row_of(rows.output, i, hidden));
         const double norm = std::sqrt(size.norm_sq);
-        const double gated = static_cast<double>(rows.weights[i]) * norm;
         stats_.norm_sum[e] += norm;
         stats_.norm_sq_sum[e] += size.norm_sq;
-        stats_.gated_norm_sum[e] += gated;
-        stats_.gated_norm_sq_sum[e] += gated * gated;
         stats_.max_abs[e] = std::max(stats_.max_abs[e], size.max_abs);
-        stats_.half_gated_norm_sum[static_cast<std::size_t>(tag.half) * num_experts_ + e] += gated;
-        stats_.task_gated_norm_sum[static_cast<std::size_t>(tag.task) * num_experts_ + e] += gated;
-        add_row(output, sums_of(stats_.output_sum, num_experts_, e, hidden));
-        if (!rows.input.empty()) {
-            add_row_squares(row_of(rows.input, i, hidden),
-                            sums_of(stats_.gate_up_input_sq_sum, num_experts_, e, hidden));
+        add_gated_norm(e, static_cast<double>(rows.weights[i]) * norm, token, tags[token]);
+        add_long_vectors(rows, i);
+    }
+}
+
+void LayerAccumulator::add_streams(const StreamRows& streams, std::span<const TokenTag> tags) {
+    if (!choice_.has(EasyEp) || tags.empty()) return;
+    const std::size_t hidden = streams.residual.size() / tags.size();
+    for (std::size_t t = 0; t < tags.size(); ++t) {
+        if (tags[t].task < 0) continue;
+        const auto residual = row_of(streams.residual, t, hidden);
+        const double residual_sq = dot(residual, residual);
+        stats_.hidden_sq_sum.front() += residual_sq;
+        const double turn =
+            turn_of(residual, row_of(streams.routed, t, hidden), streams.multiplier, residual_sq);
+        for (std::size_t i = t * top_k_; i < (t + 1) * top_k_; ++i) {
+            const auto expert = static_cast<std::size_t>(selected_[i]);
+            const auto task = static_cast<std::size_t>(tags[t].task);
+            stats_.easy_ep_sum[expert] += gated_norms_[i] * turn;
+            stats_.task_easy_ep_sum[task * num_experts_ + expert] += gated_norms_[i] * turn;
         }
-        if (!rows.activation.empty()) {
-            add_row_squares(row_of(rows.activation, i, width),
-                            sums_of(stats_.down_input_sq_sum, num_experts_, e, width));
+    }
+}
+
+void LayerAccumulator::add_inputs(std::span<const float> rows, std::span<const TokenTag> tags,
+                                  std::size_t num_samples) {
+    if (!choice_.has(Profiles) || tags.empty()) return;
+    const std::size_t hidden = rows.size() / tags.size();
+    for (std::size_t t = 0; t < tags.size(); ++t) {
+        if (tags[t].sample < 0) continue;
+        add_row(row_of(rows, t, hidden), sums_of(stats_.input_sample, num_samples,
+                                                 static_cast<std::size_t>(tags[t].sample), hidden));
+    }
+}
+
+void LayerAccumulator::add_profiles(const RoutingView& routing, std::span<const TokenTag> tags,
+                                    std::size_t num_samples) {
+    if (!choice_.has(Profiles)) return;
+    stats_.router_profile.resize(num_experts_ * num_samples);
+    for (std::size_t t = 0; t < tags.size(); ++t) {
+        if (tags[t].sample < 0) continue;
+        const auto logits = row_of(routing.logits, t, num_experts_);
+        for (std::size_t e = 0; e < num_experts_; ++e) {
+            stats_.router_profile[e * num_samples + static_cast<std::size_t>(tags[t].sample)] =
+                static_cast<double>(logits[e]);
         }
     }
 }

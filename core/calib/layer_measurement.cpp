@@ -24,6 +24,11 @@ void add_fields(LayerStats& sum, const LayerStats& part, const Fields& fields) {
 
 }  // namespace
 
+void add_energy(InputEnergy& sum, const InputEnergy& part) {
+    sum.tokens += part.tokens;
+    add_values(sum.sq_sum, part.sq_sum, StatMerge::Sum);
+}
+
 void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part) {
     sum.stats.tokens += part.stats.tokens;
     add_values(sum.stats.task_tokens, part.stats.task_tokens, StatMerge::Sum);
@@ -32,10 +37,14 @@ void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part) {
     add_fields(sum.stats, part.stats, kTaskCountFields);
     add_fields(sum.stats, part.stats, kTaskSumFields);
     add_fields(sum.stats, part.stats, kVectorFields);
+    if (sum.stats.top_contexts.empty()) {
+        sum.stats.top_contexts.resize(part.stats.top_contexts.size());
+    }
+    for (std::size_t e = 0; e < part.stats.top_contexts.size(); ++e) {
+        keep_top_contexts(sum.stats.top_contexts[e], part.stats.top_contexts[e]);
+    }
     for (const auto& [role, energy] : part.energies) {
-        InputEnergy& total = sum.energies[role];
-        total.tokens += energy.tokens;
-        add_values(total.sq_sum, energy.sq_sum, StatMerge::Sum);
+        add_energy(sum.energies[role], energy);
     }
 }
 

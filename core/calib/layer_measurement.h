@@ -14,6 +14,8 @@ struct LayerMeasurement {
     std::map<TensorRole, InputEnergy> energies;
 };
 
+void add_energy(InputEnergy& sum, const InputEnergy& part);
+
 /// Adds `part`. Called in the order of the parts, so that the sums have the same bits however the
 /// parts were computed.
 void add_measurement(LayerMeasurement& sum, const LayerMeasurement& part);

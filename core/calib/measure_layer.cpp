@@ -7,6 +7,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "calib/stats_tap.h"
 #include "nn/block.h"
 #include "nn/embedding.h"
 #include "nn/norms.h"
@@ -15,58 +16,6 @@
 
 namespace espalier {
 namespace {
-
-void add_energy(InputEnergy& sum, const InputEnergy& part) {
-    sum.tokens += part.tokens;
-    sum.sq_sum.resize(part.sq_sum.size());
-    for (std::size_t c = 0; c < part.sq_sum.size(); ++c) sum.sq_sum[c] += part.sq_sum[c];
-}
-
-/// Hands what a layer computes to the accumulators.
-class StatsTap final : public LayerTap {
-public:
-    StatsTap(const LayerPass& pass, const MicroBatch& batch)
-        : tags_(tags_of(batch, pass.windows)),
-          accumulator_(pass.source.config().router.num_experts, pass.windows.tasks.size()) {}
-
-    void on_input(std::span<const TensorRole> roles, const torch::Tensor& rows) override {
-        InputEnergy energy{.tokens = rows.size(0),
-                           .sq_sum = std::vector<double>(static_cast<std::size_t>(rows.size(1)))};
-        add_squares(values(rows), energy.sq_sum);
-        for (const TensorRole role : roles) add_energy(energies_[role], energy);
-    }
-    void on_routing(const RoutedRows& routing) override {
-        has_router_ = true;
-        const torch::Tensor selected = routing.selected.to(torch::kInt32);
-        accumulator_.add_routing({.num_experts = routing.logits.size(1),
-                                  .top_k = selected.size(1),
-                                  .logits = values(routing.logits),
-                                  .selected = {selected.data_ptr<std::int32_t>(),
-                                               static_cast<std::size_t>(selected.numel())},
-                                  .weights = values(routing.weights)},
-                                 tags_);
-    }
-    void on_expert(const ExpertCall& call) override {
-        accumulator_.add_expert({.expert = call.expert,
-                                 .tokens = call.tokens,
-                                 .weights = call.weights,
-                                 .input = values(call.input),
-                                 .activation = values(call.activation),
-                                 .output = values(call.output)},
-                                tags_);
-    }
-
-    LayerMeasurement result() && {
-        return {.stats = has_router_ ? accumulator_.stats() : LayerStats{},
-                .energies = std::move(energies_)};
-    }
-
-private:
-    std::vector<TokenTag> tags_;
-    LayerAccumulator accumulator_;
-    std::map<TensorRole, InputEnergy> energies_;
-    bool has_router_ = false;
-};
 
 Sequences sequences_of(const MicroBatch& batch, const TokenWindows& windows) {
     Sequences sequences;
@@ -99,7 +48,11 @@ LayerMeasurement measure_batch(const LayerPass& pass, const LayerOnHand& layer,
                                const MicroBatch& batch, HiddenStatesFile& output) {
     throw_if_stopped(pass.stop);
     const c10::InferenceMode inference;
-    StatsTap tap(pass, batch);
+    StatsTap tap({.config = pass.source.config(),
+                  .stats = pass.stats,
+                  .num_tasks = pass.windows.tasks.size(),
+                  .num_samples = pass.tags.num_samples()},
+                 pass.tags.of(batch.first_window, batch.num_windows));
     const Sequences sequences = sequences_of(batch, pass.windows);
     const std::vector<bool> all_kept;
     const torch::Tensor hidden = run_block({.config = pass.source.config(),
@@ -114,6 +67,20 @@ LayerMeasurement measure_batch(const LayerPass& pass, const LayerOnHand& layer,
     check_finite(hidden, layer.index);
     output.write(batch.first_row, values(hidden));
     return std::move(tap).result();
+}
+
+/// ||w_down[:, c]||^2 of every expert, [experts, width].
+std::vector<double> down_column_squares(const ExpertWeights& experts, std::int64_t num_experts,
+                                        const std::stop_token& stop) {
+    std::vector<double> sums;
+    for (std::int64_t expert = 0; expert < num_experts; ++expert) {
+        throw_if_stopped(stop);
+        const torch::Tensor down = experts.at(expert).down.weight.contiguous();
+        const auto width = static_cast<std::size_t>(down.size(1));
+        sums.resize(sums.size() + width);
+        add_squares(values(down), std::span(sums).last(width));
+    }
+    return sums;
 }
 
 std::int64_t longest_window(const TokenWindows& windows) {
@@ -175,6 +142,10 @@ LayerMeasurement measure_layer(const LayerPass& pass, std::int64_t layer,
             pass, sum,
             [&](const MicroBatch& batch) { return measure_batch(pass, on_hand, batch, output); },
             add_measurement);
+        if (pass.stats.has(OptionalStat::Channels) && !sum.stats.count.empty()) {
+            sum.stats.down_column_sq = down_column_squares(
+                weights.experts, pass.source.config().router.num_experts, pass.stop);
+        }
         pass.source.release_layer(static_cast<std::int32_t>(layer));
         return sum;
     });

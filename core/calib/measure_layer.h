@@ -11,6 +11,7 @@
 #include "calib/layer_measurement.h"
 #include "model/model_source.h"
 #include "nn/expert_storage.h"
+#include "routing/stat_choice.h"
 
 namespace espalier {
 
@@ -18,10 +19,12 @@ namespace espalier {
 struct LayerPass {
     const ModelSource& source;
     const TokenWindows& windows;
+    const TokenTags& tags;  ///< of the windows
     std::span<const MicroBatch> batches;
     const HiddenStatesFile& input;  ///< of the layer
     ThreadPool& pool;               ///< one micro-batch a worker
     ExpertStorage storage = ExpertStorage::Held;
+    StatChoice stats = StatChoice::defaults();
     std::function<void(std::size_t batches_done)> progress;
     std::stop_token stop;
 };

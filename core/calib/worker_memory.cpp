@@ -74,10 +74,27 @@ std::int64_t mixer_floats(const MoeConfig& config, MixerKind kind, const Extent&
     return 0;
 }
 
+/// What optional statistics hold beside that, and their sums in float64.
+std::int64_t optional_floats(const MoeConfig& config, const StatChoice& stats,
+                             const Extent& extent) {
+    const std::int64_t experts = config.router.num_experts;
+    const std::int64_t samples = kProfileSamples;
+    std::int64_t floats = 0;
+    if (stats.has(OptionalStat::CoactGram)) floats += 4 * experts * experts;
+    if (stats.has(OptionalStat::CoactGram) || stats.has(OptionalStat::Substitution)) {
+        floats += extent.batch * (config.router.top_k + 1) * config.hidden_size;
+    }
+    if (stats.has(OptionalStat::Channels)) floats += 12 * experts * config.moe_intermediate_size;
+    if (stats.has(OptionalStat::Profiles)) {
+        floats += 4 * (samples * (experts + config.hidden_size) + experts * config.hidden_size);
+    }
+    return floats;
+}
+
 }  // namespace
 
 std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
-                           std::span<const MicroBatch> batches) {
+                           std::span<const MicroBatch> batches, const StatChoice& stats) {
     const Extent extent = extent_of(windows, batches);
     std::int64_t mixer = 0;
     for (const LayerConfig& layer : config.layers) {
@@ -94,7 +111,8 @@ std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
     const std::int64_t sums =
         4 * config.router.num_experts * (2 * config.hidden_size + config.moe_intermediate_size);
     return sizeof(float) *
-           static_cast<std::uint64_t>(streams + std::max(mixer, feed_forward) + sums);
+           static_cast<std::uint64_t>(streams + std::max(mixer, feed_forward) + sums +
+                                      optional_floats(config, stats, extent));
 }
 
 }  // namespace espalier

@@ -34,6 +34,7 @@ torch::Tensor run_block(const BlockContext& context, const torch::Tensor& hidden
     const torch::Tensor mixed = mix(context, rms_norm(hidden, weights.mixer_norm, epsilon));
     if (context.tap != nullptr) context.tap->on_mixer_output(mixed);
     const torch::Tensor between = torch::add(hidden, mixed, multiplier);
+    if (context.tap != nullptr) context.tap->on_residual(between.contiguous());
     const torch::Tensor out =
         feed_forward(context, rms_norm(between, weights.feed_forward_norm, epsilon));
     if (context.tap != nullptr) context.tap->on_feed_forward_output(out);

@@ -39,6 +39,7 @@ torch::Tensor moe(const BlockContext& context, const torch::Tensor& rows) {
                                                  .tap = context.tap,
                                                  .stop = context.stop},
                                                 rows, routing);
+    if (context.tap != nullptr) context.tap->on_routed_output(routed);
     if (context.config.shared_expert.width == 0) return routed;
     return routed + shared_expert(context, rows);
 }

@@ -27,7 +27,7 @@ struct ExpertCall {
 };
 
 /// Watches one layer while it computes, in inference passes. Tensors are contiguous float32, rows
-/// in token order; they must not be kept. Does nothing unless overridden.
+/// in token order; they must not be kept beyond the pass. Does nothing unless overridden.
 class LayerTap {
 public:
     virtual ~LayerTap() = default;
@@ -36,8 +36,17 @@ public:
     /// what GGUF files multiply it with.
     virtual void on_input(std::span<const TensorRole> /*roles*/, const torch::Tensor& /*rows*/) {}
     virtual void on_mixer_output(const torch::Tensor& /*rows*/) {}
+    /// The residual stream that the feed-forward block's output is added to.
+    virtual void on_residual(const torch::Tensor& /*rows*/) {}
     virtual void on_routing(const RoutedRows& /*routing*/) {}
     virtual void on_expert(const ExpertCall& /*call*/) {}
+    /// Experts to evaluate beside the chosen ones, one a token, [tokens, 1] int64, for
+    /// on_extra_expert() alone: nothing that the layer computes changes. Undefined: none.
+    virtual torch::Tensor extra_experts(const RoutedRows& /*routing*/) { return {}; }
+    /// @param call without weights
+    virtual void on_extra_expert(const ExpertCall& /*call*/) {}
+    /// Sum of weight * output over the chosen experts, before any shared expert's is added.
+    virtual void on_routed_output(const torch::Tensor& /*rows*/) {}
     virtual void on_feed_forward_output(const torch::Tensor& /*rows*/) {}
 };
 

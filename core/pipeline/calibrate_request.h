@@ -27,6 +27,7 @@ struct CalibrateRequest {
     std::string hidden_dtype = "auto";
     std::int64_t shard_index = 0;  ///< from 0; `--shard I/N` on the command line counts from 1
     std::int64_t shard_count = 1;
+    std::string stats{};             ///< optional statistics to gather, see StatChoice::parse()
     std::string criterion = "reap";  ///< what the events show as saliency; the file holds them all
 
     /// Where a cut-off call leaves its checkpoints and goes on from, on the file system of `out`;

@@ -33,11 +33,26 @@ void take_rows(std::vector<T>& values, std::size_t num_experts, const Ids& ids, 
     values = std::move(taken);
 }
 
+/// How many times the experts stand one after the other in a statistic; 0: it is not about experts.
+std::size_t groups_of(StatExtent extent) {
+    switch (extent) {
+        case StatExtent::HalfExperts:
+            return 2;
+        case StatExtent::Doublings:
+            return kDoublings;
+        case StatExtent::Layer:
+        case StatExtent::Samples:
+            return 0;
+        default:
+            return 1;
+    }
+}
+
 template <typename Fields>
 void take_fields(LayerStats& layer, const Fields& fields, std::size_t num_experts, const Ids& ids) {
     for (const auto& field : fields) {
         auto& values = layer.*field.values;
-        take_rows(values, num_experts, ids, field.extent == StatExtent::HalfExperts ? 2 : 1);
+        take_rows(values, num_experts, ids, groups_of(field.extent));
         // Of pairs, the columns too.
         if (field.extent == StatExtent::ExpertPairs) {
             take_rows(values, num_experts, ids, ids.size());
@@ -49,6 +64,7 @@ void take_experts(LayerStats& layer, std::size_t num_experts, const Ids& ids) {
     take_fields(layer, kCountFields, num_experts, ids);
     take_fields(layer, kSumFields, num_experts, ids);
     take_fields(layer, kVectorFields, num_experts, ids);
+    take_rows(layer.top_contexts, num_experts, ids, 1);
     const std::size_t tasks = layer.task_tokens.size();
     for (const auto& field : kTaskCountFields) {
         take_rows(layer.*field.values, num_experts, ids, tasks);

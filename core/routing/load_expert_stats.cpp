@@ -90,16 +90,18 @@ public:
         return values;
     }
 
-    /// Any [rows, columns] (or [columns] where rows is 0) of F32, as double.
+    /// Any [rows, columns] (of any number of rows if `rows` is negative, or [columns] where it is
+    /// 0) of F32, as double.
     std::vector<double> long_vector(const std::string& name, std::int64_t rows) const {
         const TensorView* view = file_.find(name);
         if (view == nullptr) return {};
-        const std::size_t dims = rows > 0 ? 2 : 1;
+        const std::size_t dims = rows != 0 ? 2 : 1;
         if (view->dtype != DType::F32 || view->shape.size() != dims ||
             (rows > 0 && view->shape[0] != rows)) {
             throw malformed(
-                fmt::format("the tensor {} is {} {}, F32 rows of {} experts were expected.", name,
-                            info(view->dtype).name, shape_text(view->shape), rows));
+                fmt::format("the tensor {} is {} {}, F32 was expected{}.", name,
+                            info(view->dtype).name, shape_text(view->shape),
+                            rows > 0 ? fmt::format(", a row for each of {} experts", rows) : ""));
         }
         const auto floats = copy<float>(*view);
         std::vector<double> values(floats.begin(), floats.end());
@@ -131,7 +133,7 @@ private:
 
 template <typename T>
 bool is_there(const StatsReader& reader, const StatField<T>& field, const std::string& name) {
-    return field.is_required || reader.has(name);
+    return field.is_required() || reader.has(name);
 }
 
 template <typename T>
@@ -149,8 +151,9 @@ void read_tasks(const StatsReader& reader, const ExpertStats& stats, std::int64_
                                                       {stats.num_experts}, layer.tokens));
         }
         for (const auto& field : kTaskSumFields) {
-            append(layer.*field.values,
-                   reader.sums(stat_tensor_name(field.name, task, index), {stats.num_experts}));
+            const std::string name = stat_tensor_name(field.name, task, index);
+            if (!is_there(reader, field, name)) continue;
+            append(layer.*field.values, reader.sums(name, {stats.num_experts}));
         }
     }
 }
@@ -193,6 +196,13 @@ void read_about(const StatsReader& reader, const Json& about, ExpertStats& stats
     }
 }
 
+void check_pairs(const StatsReader& reader, const ExpertStats& stats, const LayerStats& layer) {
+    const auto experts = static_cast<std::size_t>(stats.num_experts);
+    if (layer.gated_gram.empty() || layer.gated_gram.size() == experts * experts) return;
+    throw reader.malformed(
+        fmt::format("gated_gram must be of {} by {} experts.", experts, experts));
+}
+
 void read_vectors(const std::filesystem::path& path, ExpertStats& stats) {
     const StatsReader reader(path);
     const Json about = reader.about(kExpertVectorsKind);
@@ -206,9 +216,11 @@ void read_vectors(const std::filesystem::path& path, ExpertStats& stats) {
     }
     for (auto& [index, layer] : stats.layers) {
         for (const auto& field : kVectorFields) {
-            layer.*field.values =
-                reader.long_vector(stat_tensor_name(field.name, index), stats.num_experts);
+            const bool is_sample = field.extent == StatExtent::Samples;
+            layer.*field.values = reader.long_vector(stat_tensor_name(field.name, index),
+                                                     is_sample ? -1 : stats.num_experts);
         }
+        check_pairs(reader, stats, layer);
     }
     for (auto& [name, energy] : stats.input_energies) {
         energy.sq_sum = reader.long_vector("input_sq_sum." + name, 0);

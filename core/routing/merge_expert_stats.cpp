@@ -57,6 +57,11 @@ void add_layer(LayerStats& sum, const LayerStats& layer, std::size_t shard) {
     add_fields(sum, layer, kTaskSumFields, shard);
     add_fields(sum, layer, kVectorFields, shard);
     add_values(sum.task_tokens, layer.task_tokens, StatMerge::Sum, shard);
+    // Without their file on one side there are none: half of them would mislead.
+    if (sum.top_contexts.size() != layer.top_contexts.size()) sum.top_contexts.clear();
+    for (std::size_t e = 0; e < sum.top_contexts.size(); ++e) {
+        keep_top_contexts(sum.top_contexts[e], layer.top_contexts[e]);
+    }
 }
 
 template <typename Map>

@@ -65,7 +65,7 @@ private:
 
 template <typename T>
 bool is_written(const StatField<T>& field, const LayerStats& layer) {
-    return field.is_required || !(layer.*field.values).empty();
+    return field.is_required() || !(layer.*field.values).empty();
 }
 
 void add_layer(TensorList& tensors, std::int64_t index, const LayerStats& layer,
@@ -103,6 +103,7 @@ void add_task(TensorList& tensors, const ExpertStats& stats, std::size_t task, s
                            task_row(layer.*field.values, task, experts));
     }
     for (const auto& field : kTaskSumFields) {
+        if (!is_written(field, layer)) continue;
         tensors.add_sums(stat_tensor_name(field.name, label, index), {stats.num_experts},
                          task_row(layer.*field.values, task, experts));
     }
@@ -148,9 +149,11 @@ void add_long(std::vector<LongVector>& list, std::string name, const std::vector
 std::vector<LongVector> long_vectors(const ExpertStats& stats) {
     std::vector<LongVector> list;
     for (const auto& [index, layer] : stats.layers) {
+        const auto samples =
+            static_cast<std::int64_t>(layer.router_profile.size()) / stats.num_experts;
         for (const auto& field : kVectorFields) {
             add_long(list, stat_tensor_name(field.name, index), layer.*field.values,
-                     stats.num_experts);
+                     field.extent == StatExtent::Samples ? samples : stats.num_experts);
         }
     }
     for (const auto& [name, energy] : stats.input_energies) {
@@ -190,6 +193,7 @@ std::string save_expert_stats(const ExpertStats& stats, const std::filesystem::p
         tensors.add_owned_count("input_tokens." + name, energy.tokens);
     }
     save_vectors(stats, vectors_path(path));
+    save_expert_contexts(stats, contexts_path(path));
     tensors.write(path, about(stats, kExpertStatsKind));
     return sha256_of_file(path);
 }

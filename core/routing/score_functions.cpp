@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/rng.h"
 
 namespace espalier {
@@ -13,6 +14,16 @@ std::vector<double> mean_per_selection(const std::vector<double>& sum,
         if (count[e] > 0) mean[e] = sum[e] / static_cast<double>(count[e]);
     }
     return mean;
+}
+
+void require_gathered(const std::vector<double>& values, std::size_t size, OptionalStat stat) {
+    if (values.size() == size && size > 0) return;
+    throw Error(
+        ErrorCode::RunRecipe,
+        fmt::format("The statistics hold nothing about \"{}\", which this needs.", stat_name(stat)),
+        fmt::format("Collect again with `calibrate --stats {}`, and keep the file "
+                    "`.vectors.safetensors` beside the statistics.",
+                    stat_name(stat)));
 }
 
 std::vector<double> score_frequency(const LayerStats& stats, const CriterionContext& /*context*/) {

@@ -26,6 +26,25 @@ std::vector<double> score_reap_l2(const LayerStats& stats, const CriterionContex
 /// expert without any token still scores 0.
 std::vector<double> score_reap_shrunk(const LayerStats& stats, const CriterionContext& context);
 
+/// As reap_standard_error(), of the mean output norm and of the shrunk score.
+std::vector<double> ean_mean_standard_error(const LayerStats& stats);
+std::vector<double> reap_shrunk_standard_error(const LayerStats& stats);
+
+/// E_e, arXiv:2504.06792.
+std::vector<double> score_easy_ep(const LayerStats& stats, const CriterionContext& context);
+/// D_e / T: mean over all tokens.
+std::vector<double> score_substitution(const LayerStats& stats, const CriterionContext& context);
+std::vector<double> substitution_standard_error(const LayerStats& stats);
+/// F_ee: the energy that goes with the expert alone.
+std::vector<double> score_hope(const LayerStats& stats, const CriterionContext& context);
+/// channel_scores(), summed over each expert's channels.
+std::vector<double> score_camera(const LayerStats& stats, const CriterionContext& context);
+/// sum ||f_e - b_e||^2 / n_e around the mean output b_e, arXiv:2507.00390.
+std::vector<double> score_mone(const LayerStats& stats, const CriterionContext& context);
+
+/// @throws Error RunRecipe that says what to collect, if `values` are not `size` many
+void require_gathered(const std::vector<double>& values, std::size_t size, OptionalStat stat);
+
 /// sum / count, 0 where nothing was counted.
 std::vector<double> mean_per_selection(const std::vector<double>& sum,
                                        const std::vector<std::int64_t>& count);

@@ -80,13 +80,15 @@ struct Case {
         request.ids = path / "ids.json";
         request.out = path / "stats.safetensors";
         request.context = 400;
+        request.stats = "all";
     }
     fs::path file(const char* name) const { return fs::path(folder.path().toStdString()) / name; }
 };
 
 std::string hash_of_result(const fs::path& stats) {
     const fs::path vectors = stats.parent_path() / (stats.stem().string() + ".vectors.safetensors");
-    return sha256_of_file(stats) + sha256_of_file(vectors);
+    const fs::path contexts = stats.parent_path() / (stats.stem().string() + ".contexts.json");
+    return sha256_of_file(stats) + sha256_of_file(vectors) + sha256_of_file(contexts);
 }
 
 /// Hash of what Case makes in one go.
@@ -324,7 +326,8 @@ private Q_SLOTS:
         Case test;
         Silent observer;
         calibrate(test.request, observer, {});
-        const ExpertStats whole = load_expert_stats(test.request.out, true);
+        ExpertStats whole = load_expert_stats(test.request.out, true);
+        load_expert_contexts(test.request.out, whole);
         std::vector<ExpertStats> shards;
         test.request.shard_count = 3;
         for (std::int64_t i = 0; i < 3; ++i) {
@@ -332,6 +335,7 @@ private Q_SLOTS:
             test.request.out = test.file("shard.safetensors");
             calibrate(test.request, observer, {});
             shards.push_back(load_expert_stats(test.request.out, true));
+            load_expert_contexts(test.request.out, shards.back());
         }
         const ExpertStats merged = merge_expert_stats(shards);
         QCOMPARE(merged.layers.size(), whole.layers.size());
@@ -350,6 +354,20 @@ private Q_SLOTS:
             QVERIFY(are_close(sum.gated_norm_sq_sum, layer.gated_norm_sq_sum, 1e-12));
             // Long vectors are stored as float32.
             QVERIFY(are_close(sum.down_input_sq_sum, layer.down_input_sq_sum, 1e-6));
+            QVERIFY(are_close(sum.gated_gram, layer.gated_gram, 1e-4));  // of either sign
+            QVERIFY(are_close(sum.channel_energy, layer.channel_energy, 1e-6));
+            QCOMPARE(sum.channel_max_sq, layer.channel_max_sq);
+            QCOMPARE(sum.down_column_sq, layer.down_column_sq);
+            QCOMPARE(sum.router_profile, layer.router_profile);
+            QCOMPARE(sum.input_sample, layer.input_sample);
+            QCOMPARE(sum.position_count, layer.position_count);
+            QCOMPARE(sum.doubling_count, layer.doubling_count);
+            QCOMPARE(sum.top_contexts, layer.top_contexts);
+            QVERIFY(are_close(sum.doubling_gated_norm_sum, layer.doubling_gated_norm_sum, 1e-12));
+            QVERIFY(are_close(sum.easy_ep_sum, layer.easy_ep_sum, 1e-12));
+            QVERIFY(are_close(sum.hidden_sq_sum, layer.hidden_sq_sum, 1e-12));
+            QVERIFY(are_close(sum.substitution_sum, layer.substitution_sum, 1e-12));
+            QVERIFY(are_close(sum.substitution_sq_sum, layer.substitution_sq_sum, 1e-12));
         }
         for (const auto& [name, energy] : whole.input_energies) {
             QCOMPARE(merged.input_energies.at(name).tokens, energy.tokens);
@@ -363,8 +381,8 @@ private Q_SLOTS:
         // One worker, and a byte too little for a layer with all of its experts.
         const auto source = ModelSource::open(test.request.model);
         const CalibrationWindows data = read_calibration_windows(test.request, *source);
-        const std::uint64_t worker =
-            worker_bytes(source->config(), data.windows, cut_micro_batches(data.windows));
+        const std::uint64_t worker = worker_bytes(
+            source->config(), data.windows, cut_micro_batches(data.windows), StatChoice::all());
         test.request.memory_budget =
             kProgramBytes + layer_bytes(*source, 0, ExpertStorage::Held) + worker - 1;
         const CalibrationMemory plan = plan_calibration_memory(

@@ -83,13 +83,33 @@ private Q_SLOTS:
     void tags_follow_the_windows() {
         const TokenWindows windows = windows_of({2, 1, 1, 2});
         const auto batches = cut_micro_batches(windows);
-        const auto tags = tags_of(batches[0], windows);
+        const TokenTags all(windows);
+        const auto tags = all.of(batches[0].first_window, batches[0].num_windows);
         QCOMPARE(tags.size(), 6U);
         QCOMPARE(tags[0].task, 0);
         QCOMPARE(tags[0].half, 0);
         QCOMPARE(tags[2].half, 1);
         QCOMPARE(tags[3].task, 1);
         QCOMPARE(tags[5].half, 1);
+        QCOMPARE(tags[5].row, 5);
+        QCOMPARE(tags[1].position_bin, 4);  // the second of a window of two
+        QCOMPARE(tags[5].sample, 5);        // all tokens, as long as they are few
+        QCOMPARE(all.place_of(4).window, 3U);
+        QCOMPARE(all.place_of(5).position, 1U);
+    }
+
+    void samples_are_few_and_the_same_for_every_shard() {
+        const TokenWindows windows = windows_of(std::vector<std::size_t>(8, 300));
+        const TokenTags all(windows);
+        QCOMPARE(all.num_samples(), kProfileSamples);
+        const auto together = all.of(0, 8);
+        const auto later = TokenTags(windows).of(5, 3);
+        std::size_t sampled = 0;
+        for (std::size_t i = 0; i < together.size(); ++i) {
+            sampled += together[i].sample >= 0 ? 1U : 0U;
+            if (i >= 1500) QCOMPARE(together[i].sample, later[i - 1500].sample);
+        }
+        QCOMPARE(sampled, kProfileSamples);
     }
 };
 

@@ -14,6 +14,22 @@ class TestCriterion : public QObject {
     Q_OBJECT
 
 private:
+    /// The worked example with what only some criteria read, two numbers and channels an expert.
+    static LayerStats with_everything() {
+        LayerStats stats = golden_example::layer();
+        stats.easy_ep_sum = {0.5, 2, 0.25, 1};
+        stats.substitution_sum = {3, 6, 1.5, 0.75};
+        stats.substitution_sq_sum = {9, 18, 1.25, 0.5625};
+        stats.gated_gram = {13.4, 1,  0,  0,  //
+                            1,    54, 2,  0,  //
+                            0,    2,  91, 3,  //
+                            0,    0,  3,  7.2};
+        stats.output_sum = {3, 4, 6, 10, 5, 15, 8, 6};
+        stats.channel_energy = {1, 2, 3, 4, 5, 6, 7, 8};
+        stats.channel_max_sq = {1, 1, 2, 3, 4, 3, 7, 8};
+        stats.down_column_sq = {1, 2, 3, 4, 1, 2, 3, 4};
+        return stats;
+    }
     static std::vector<double> score(const std::string& name, const LayerStats& stats,
                                      CriterionContext context = {}) {
         return find_criterion(name).score(stats, context);
@@ -71,8 +87,74 @@ private Q_SLOTS:
         QCOMPARE(std::max_element(norm.begin(), norm.end()) - norm.begin(), 3);
     }
 
+    void outputs_beyond_their_length() {
+        const LayerStats stats = with_everything();
+        compare(score("easy_ep", stats), {0.5, 2, 0.25, 1});
+        compare(score("sas", stats), {1, 2, 0.5, 0.25});  // of three tokens
+        compare(score("hope", stats), {13.4, 54, 91, 7.2});
+        compare(score("camera", stats), {1 + 2, 6 + 12, 4 + 6, 21 + 32});
+        compare(channel_scores(stats, 0.5),
+                {1, 2 * 1.5, 3 * 2.5, 4 * 3.5, 4.5, 2 * 4.5, 3 * 7, 4 * 8});
+        // Experts 1 and 2 have two outputs each: half the squared half distance in each number.
+        compare(score("mone", stats), {0, 9 + 9, 6.25 + 20.25, 0});
+    }
+
+    void what_was_not_gathered_is_refused_with_the_command_data() {
+        QTest::addColumn<std::string>("criterion");
+        QTest::addColumn<std::string>("stat");
+        for (const Criterion& criterion : criteria()) {
+            if (!criterion.needed) continue;
+            QTest::addRow("%s", std::string(criterion.name).c_str())
+                << std::string(criterion.name) << std::string(stat_name(*criterion.needed));
+        }
+    }
+    void what_was_not_gathered_is_refused_with_the_command() {
+        QFETCH(std::string, criterion);
+        QFETCH(std::string, stat);
+        const LayerStats stats = empty_layer_stats(4, 0, StatChoice());
+        try {
+            score(criterion, stats);
+            QFAIL("accepted");
+        } catch (const Error& error) {
+            QCOMPARE(error.code(), ErrorCode::RunRecipe);
+            QVERIFY(error.hint().find("--stats " + stat) != std::string::npos);
+        }
+    }
+
+    void standard_errors_of_other_means() {
+        const LayerStats stats = with_everything();
+        const auto error = [&](const char* name) {
+            return find_criterion(name).standard_error(stats);
+        };
+        // Norms 2 and 10; of the three tokens 3, 0, 0.
+        QVERIFY(std::abs(error("ean_mean")[1] - 4 / std::sqrt(2.0)) < 1e-12);
+        QVERIFY(std::abs(error("sas")[0] - std::sqrt(2.0 / 3)) < 1e-12);
+        QVERIFY(std::abs(error("reap_shrunk")[1] - error("reap")[1] * 2 / 18) < 1e-12);
+        QVERIFY(!find_criterion("wean_sum").standard_error);
+    }
+
+    void a_task_is_scored_by_its_own_tokens() {
+        LayerStats stats = with_everything();
+        stats.task_tokens = {10, 20};
+        stats.task_count = {1, 2, 0, 4, 2, 2, 2, 2};
+        stats.task_gate_sum = {1, 1, 0, 1, 1, 1, 1, 1};
+        stats.task_gated_norm_sum = {3, 5, 0, 8, 1, 1, 1, 1};
+        stats.task_easy_ep_sum = {1, 2, 3, 4, 5, 6, 7, 8};
+        const LayerStats task = task_stats(stats, 0);
+        QCOMPARE(task.tokens, std::int64_t{10});
+        compare(score("reap", task), {3, 2.5, 0, 2});
+        compare(score("easy_ep", task_stats(stats, 1)), {5, 6, 7, 8});
+        for (const Criterion& criterion : criteria()) {
+            if (criterion.has_tasks) QCOMPARE(criterion.score(task, {}).size(), std::size_t{4});
+        }
+    }
+
     void expert_without_tokens_scores_zero_and_nothing_is_nan() {
-        LayerStats stats = golden_example::layer();
+        LayerStats stats = with_everything();
+        stats.easy_ep_sum[2] = stats.substitution_sum[2] = stats.gated_gram[2 * 4 + 2] = 0;
+        stats.channel_energy[4] = stats.channel_energy[5] = 0;
+        stats.channel_max_sq[4] = stats.channel_max_sq[5] = 0;
+        stats.output_sum[4] = stats.output_sum[5] = 0;
         stats.count[2] = 0;
         stats.gate_sum[2] = stats.norm_sum[2] = stats.gated_norm_sum[2] = 0;
         stats.gated_norm_sq_sum[2] = stats.norm_sq_sum[2] = stats.max_abs[2] = 0;
@@ -85,7 +167,12 @@ private Q_SLOTS:
     }
 
     void every_score_is_zero_without_any_token() {
-        const LayerStats stats = empty_layer_stats(3, 0);
+        LayerStats stats = empty_layer_stats(3, 0, StatChoice::all());
+        stats.gated_gram.assign(9, 0.0);
+        for (auto* values : {&stats.output_sum, &stats.channel_energy, &stats.channel_max_sq,
+                             &stats.down_column_sq}) {
+            values->assign(6, 0.0);
+        }
         for (const Criterion& criterion : criteria()) {
             if (criterion.name == "random") continue;
             QCOMPARE(criterion.score(stats, {}), std::vector<double>(3, 0.0));
@@ -93,7 +180,7 @@ private Q_SLOTS:
     }
 
     void permuting_experts_permutes_scores() {
-        const LayerStats stats = golden_example::layer();
+        const LayerStats stats = with_everything();
         const std::vector<std::size_t> order{2, 0, 3, 1};
         LayerStats permuted = stats;
         for (std::size_t e = 0; e < order.size(); ++e) {
@@ -103,6 +190,18 @@ private Q_SLOTS:
             permuted.gated_norm_sum[e] = stats.gated_norm_sum[order[e]];
             permuted.gated_norm_sq_sum[e] = stats.gated_norm_sq_sum[order[e]];
             permuted.max_abs[e] = stats.max_abs[order[e]];
+            permuted.norm_sq_sum[e] = stats.norm_sq_sum[order[e]];
+            permuted.easy_ep_sum[e] = stats.easy_ep_sum[order[e]];
+            permuted.substitution_sum[e] = stats.substitution_sum[order[e]];
+            for (std::size_t i = 0; i < 2; ++i) {
+                permuted.output_sum[e * 2 + i] = stats.output_sum[order[e] * 2 + i];
+                permuted.channel_energy[e * 2 + i] = stats.channel_energy[order[e] * 2 + i];
+                permuted.channel_max_sq[e * 2 + i] = stats.channel_max_sq[order[e] * 2 + i];
+                permuted.down_column_sq[e * 2 + i] = stats.down_column_sq[order[e] * 2 + i];
+            }
+            for (std::size_t i = 0; i < 4; ++i) {
+                permuted.gated_gram[e * 4 + i] = stats.gated_gram[order[e] * 4 + order[i]];
+            }
         }
         for (const Criterion& criterion : criteria()) {
             if (criterion.name == "random") continue;

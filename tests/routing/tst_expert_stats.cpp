@@ -32,23 +32,43 @@ ExpertStats example(std::uint64_t seed) {
     stats.tasks = {"python", "prose.1"};
     stats.settings = {{"context", 128}, {"shard", {{"index", seed}, {"count", 3}}}};
     for (const std::int64_t index : {1, 3}) {
-        LayerStats layer = empty_layer_stats(4, 2);
+        LayerStats layer = empty_layer_stats(4, 2, StatChoice::all());
         layer.tokens = 100;
         layer.task_tokens = {60, 40};
-        for (auto* counts : {&layer.count, &layer.coactivation, &layer.gate_histogram,
-                             &layer.half_count, &layer.task_count}) {
+        for (auto* counts :
+             {&layer.count, &layer.coactivation, &layer.gate_histogram, &layer.half_count,
+              &layer.task_count, &layer.position_count, &layer.doubling_count}) {
             for (auto& value : *counts) value = static_cast<std::int64_t>(rng.below(40));
         }
         for (auto* sums :
              {&layer.gate_sum, &layer.norm_sum, &layer.gated_norm_sum, &layer.gated_norm_sq_sum,
               &layer.norm_sq_sum, &layer.max_abs, &layer.half_gated_norm_sum, &layer.task_gate_sum,
-              &layer.task_gated_norm_sum}) {
+              &layer.task_gated_norm_sum, &layer.doubling_gate_sum, &layer.doubling_gated_norm_sum,
+              &layer.hidden_sq_sum, &layer.easy_ep_sum, &layer.task_easy_ep_sum,
+              &layer.substitution_sum, &layer.substitution_sq_sum}) {
             for (auto& value : *sums) value = rng.uniform() * 1e3;
         }
         // Exact in float32, as the second file holds them.
         layer.output_sum.assign(4 * 6, 0.5);
         layer.gate_up_input_sq_sum.assign(4 * 6, static_cast<double>(rng.below(1000)));
         layer.down_input_sq_sum.assign(4 * 3, 2.25);
+        layer.gated_gram.assign(4 * 4, static_cast<double>(rng.below(1000)));
+        layer.channel_energy.assign(4 * 3, 8.0);
+        layer.channel_max_sq.assign(4 * 3, static_cast<double>(rng.below(1000)));
+        layer.down_column_sq.assign(4 * 3, 7.0);
+        layer.router_profile.assign(4 * 5, -1.5);
+        layer.input_sample.assign(5 * 6, 2.5);
+        layer.gated_output_sum.assign(4 * 6, 0.125);
+        layer.top_contexts.resize(4);
+        layer.top_contexts[2] = {{.gate = rng.uniform(),
+                                  .row = static_cast<std::int64_t>(seed),
+                                  .window = 1,
+                                  .position = 2,
+                                  .token = 3,
+                                  .task = 1,
+                                  .before = "a \"quoted\"\n",
+                                  .text = "\u00e4",
+                                  .after = " b"}};
         stats.layers[index] = layer;
     }
     stats.input_energies["blk.1.attn_q"] = {100, {1.0, 2.5, 4.0}};
@@ -117,7 +137,9 @@ private Q_SLOTS:
         const ExpertStats stats = example(1);
         const std::string hash = save_expert_stats(stats, path("a.safetensors"));
         QCOMPARE(hash, sha256_of_file(path("a.safetensors")));
-        const ExpertStats loaded = load_expert_stats(path("a.safetensors"), true);
+        ExpertStats loaded = load_expert_stats(path("a.safetensors"), true);
+        QVERIFY(loaded.layers.at(1).top_contexts.empty());  // the user's texts are asked for apart
+        load_expert_contexts(path("a.safetensors"), loaded);
         verify_equal(loaded, stats);
         QCOMPARE(loaded.file_hash, hash);
         QCOMPARE(loaded.total_tokens(), std::int64_t{100});
@@ -143,6 +165,44 @@ private Q_SLOTS:
         const ExpertStats loaded = load_expert_stats(path("e.safetensors"), true);
         QVERIFY(loaded.layers.at(3).output_sum.empty());
         QCOMPARE(loaded.layers.at(3).count, example(1).layers.at(3).count);
+    }
+
+    void what_was_not_gathered_is_not_there() {
+        ExpertStats stats = example(1);
+        for (auto& [index, layer] : stats.layers) layer = empty_layer_stats(4, 2, StatChoice());
+        stats.input_energies.clear();
+        save_expert_stats(stats, path("basic.safetensors"));
+        QVERIFY(!std::filesystem::exists(path("basic.vectors.safetensors")));
+        QVERIFY(!std::filesystem::exists(path("basic.contexts.json")));
+        ExpertStats loaded = load_expert_stats(path("basic.safetensors"), true);
+        load_expert_contexts(path("basic.safetensors"), loaded);
+        verify_equal(loaded, stats);
+    }
+
+    void contexts_of_other_statistics_are_refused() {
+        ExpertStats stats = example(1);
+        save_expert_stats(stats, path("texts.safetensors"));
+        stats.data_hash = "other data";
+        QVERIFY_THROWS_EXCEPTION(Error, load_expert_contexts(path("texts.safetensors"), stats));
+        stats = example(1);
+        stats.num_experts = 5;
+        QVERIFY_THROWS_EXCEPTION(Error, load_expert_contexts(path("texts.safetensors"), stats));
+        stats = example(1);
+        stats.tasks.pop_back();
+        QVERIFY_THROWS_EXCEPTION(Error, load_expert_contexts(path("texts.safetensors"), stats));
+    }
+
+    void names_choose_statistics() {
+        QVERIFY(StatChoice::parse("") == StatChoice::defaults());
+        QVERIFY(StatChoice::parse("all") == StatChoice::all());
+        QVERIFY(StatChoice::parse("basic") == StatChoice());
+        const StatChoice more = StatChoice::parse("coact_gram,sas");
+        QVERIFY(more.has(OptionalStat::CoactGram) && more.has(OptionalStat::Substitution));
+        QVERIFY(more.has(OptionalStat::EasyEp) && !more.has(OptionalStat::Channels));
+        QCOMPARE(StatChoice::parse("basic,channels").names(),
+                 (std::vector<std::string>{"channels"}));
+        QVERIFY_THROWS_EXCEPTION(Error, StatChoice::parse("coact_gram,"
+                                                          "gram"));
     }
 
     void vectors_of_other_statistics_are_refused() {
@@ -266,6 +326,15 @@ private Q_SLOTS:
                      std::max({layer(0).max_abs[e], layer(1).max_abs[e], layer(2).max_abs[e]}));
         }
         QCOMPARE(sum.layers.at(3).task_tokens, (std::vector<std::int64_t>{180, 120}));
+        QCOMPARE(sum.layers.at(3).gated_gram[5],
+                 layer(0).gated_gram[5] + layer(1).gated_gram[5] + layer(2).gated_gram[5]);
+        QCOMPARE(sum.layers.at(3).channel_max_sq[0],
+                 std::max({layer(0).channel_max_sq[0], layer(1).channel_max_sq[0],
+                           layer(2).channel_max_sq[0]}));
+        QCOMPARE(sum.layers.at(3).down_column_sq[0], 7.0);  // the weights' own
+        const auto& contexts = sum.layers.at(3).top_contexts[2];
+        QCOMPARE(contexts.size(), std::size_t{3});
+        QVERIFY(contexts[0].gate >= contexts[1].gate && contexts[1].gate >= contexts[2].gate);
         QCOMPARE(sum.input_energies.at("blk.1.attn_q").sq_sum,
                  (std::vector<double>{3.0, 7.5, 12.0}));
         QCOMPARE(sum.input_energies.at("blk.1.attn_q").tokens, std::int64_t{300});
