@@ -23,6 +23,14 @@ struct ModelRecord {
     bool operator==(const ModelRecord&) const = default;
 };
 
+/// What is known of a model beside its files, wherever it was found.
+struct ModelNotes {
+    std::string hash;        ///< ModelSource::hash(); empty = never asked for
+    std::string hash_stamp;  ///< FoundModel::stamp() when it was taken
+    std::string text;        ///< the user's own words
+    bool operator==(const ModelNotes&) const = default;
+};
+
 struct RunRecord {
     std::string path;  ///< folder, unique
     std::string name;
@@ -85,6 +93,18 @@ public:
     /// By name.
     std::vector<ModelRecord> models();
     std::optional<ModelRecord> find_model(std::string_view name);
+    /// `name` if it is free or belongs to `path`, else with a number behind it.
+    std::string free_model_name(const std::string& name, const std::string& path);
+
+    /// Folders that the user chose to look for models in.
+    void put_model_folder(std::string_view folder);
+    bool remove_model_folder(std::string_view folder);
+    std::vector<std::string> model_folders();
+
+    void put_model_text(std::string_view path, std::string_view text);
+    void put_model_hash(std::string_view path, std::string_view hash, std::string_view stamp);
+    /// By path.
+    std::map<std::string, ModelNotes> model_notes();
 
     /// Replaces the run of that path; its stages, metrics and routing stay.
     void put_run(const RunRecord& run);

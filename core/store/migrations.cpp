@@ -70,6 +70,17 @@ CREATE TABLE chats (
     changed_unix INTEGER NOT NULL
 );
 )sql",
+    R"sql(
+CREATE TABLE model_folders (
+    path TEXT PRIMARY KEY
+);
+CREATE TABLE model_notes (
+    path       TEXT PRIMARY KEY,
+    hash       TEXT NOT NULL DEFAULT '',
+    hash_stamp TEXT NOT NULL DEFAULT '',
+    text       TEXT NOT NULL DEFAULT ''
+);
+)sql",
 };
 
 int version_of(SQLite::Database& database) {

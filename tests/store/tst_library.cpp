@@ -27,6 +27,28 @@ private Q_SLOTS:
         QVERIFY(!library.remove_model("tiny"));
     }
 
+    void a_taken_name_gets_a_number() {
+        Library library(path());
+        library.put_model({"tiny", "/m/tiny", "f", 1, 2, 3});
+        QCOMPARE(library.free_model_name("tiny", "/m/tiny"), std::string("tiny"));
+        QCOMPARE(library.free_model_name("tiny", "/n/tiny"), std::string("tiny-2"));
+        QCOMPARE(library.free_model_name("other", "/n/tiny"), std::string("other"));
+    }
+
+    void remembers_folders_hashes_and_words() {
+        Library library(path());
+        library.put_model_folder("/models");
+        library.put_model_folder("/models");
+        QCOMPARE(library.model_folders(), std::vector<std::string>{"/models"});
+        QVERIFY(library.remove_model_folder("/models"));
+        QVERIFY(!library.remove_model_folder("/models"));
+        library.put_model_text("/m/a", "good at C++");
+        library.put_model_hash("/m/a", "abc", "1-2-3");
+        library.put_model_hash("/m/a", "def", "1-2-4");
+        const ModelNotes expected{"def", "1-2-4", "good at C++"};
+        QCOMPARE(library.model_notes().at("/m/a"), expected);
+    }
+
     void binds_values_instead_of_pasting_them() {
         Library library(path());
         const std::string name = "a'); DROP TABLE models; --";
