@@ -4,6 +4,7 @@
 
 #include "base/cancel.h"
 #include "infer/golden_models.h"
+#include "infer/memory_need.h"
 #include "infer/native_model.h"
 #include "infer/random_model.h"
 #include "infer/sample_configs.h"
@@ -56,6 +57,20 @@ class TestKvCache : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void its_size_is_known_beforehand_data() {
+        QTest::addColumn<std::string>("name");
+        for (const auto& [name, config] : sample_configs()) QTest::newRow(name.c_str()) << name;
+    }
+
+    void its_size_is_known_beforehand() {
+        QFETCH(std::string, name);
+        Session session(name);
+        const MemoryNeed need = memory_need(session.source.config());
+        // A new cache has room for exactly the tokens of its first call.
+        session.append(some_tokens(100));
+        QCOMPARE(session.cache.bytes(), need.cache_fixed + 100 * need.cache_per_token);
+    }
+
     void rows_of_tokens_are_cut_anywhere_data() {
         QTest::addColumn<std::string>("part");
         for (const auto* part : {"plain", "sliding window", "latent attention, pairs"}) {
