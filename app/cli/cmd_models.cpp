@@ -2,11 +2,15 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <string>
+#include <vector>
 
 #include "app/cli/commands.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/size_text.h"
+#include "base/utf8.h"
 #include "model/model_report.h"
+#include "store/find_models.h"
 #include "store/library.h"
 
 namespace espalier::cli {
@@ -15,6 +19,7 @@ namespace {
 struct ModelsOptions {
     std::string target;
     std::string name;
+    bool scans = false;
 };
 
 Json to_json(const ModelRecord& record) {
@@ -25,24 +30,82 @@ Json to_json(const ModelRecord& record) {
             {"bytes", record.bytes}};
 }
 
-std::optional<Json> list(const ModelsOptions&, const Session& session) {
+/// Two counts or a word why there are none: "128x8" experts, "no experts".
+std::string experts_text(const ModelReport& report) {
+    if (!report.experts || *report.experts < 2) return report.problem.empty() ? "no experts" : "?";
+    return fmt::format("{} x {}", *report.experts, report.layers.value_or(0));
+}
+
+/// Reads headers alone. A model that cannot be opened is listed with the reason.
+Json describe(const FoundModel& found, const Session& session) {
+    Json json{{"name", replace_invalid_utf8(found.name)},
+              {"publisher", replace_invalid_utf8(found.publisher)},
+              {"path", replace_invalid_utf8(found.path.string())},
+              {"from", origin_text(found.origin)},
+              {"bytes", found.bytes}};
+    std::string remark(gap_text(found.gap));
+    if (found.gap == ModelGap::None) {
+        try {
+            ModelReport report = report_on(found.path);
+            report.tensors.clear();
+            remark = experts_text(report);
+            const Json facts = to_json(report);
+            for (const char* key : {"family", "layers", "experts", "experts_per_token",
+                                    "parameters", "types", "context_length"}) {
+                json[key] = facts.at(key);
+            }
+            if (facts.contains("problem")) json["problem"] = facts.at("problem");
+        } catch (const Error& error) {
+            remark = code_text(error.code());
+            json["problem"] = replace_invalid_utf8(error.what());
+        }
+    } else {
+        json["gap"] = gap_text(found.gap);
+        json["missing"] = Json::array();
+        for (const std::string& name : found.missing)
+            json["missing"].push_back(replace_invalid_utf8(name));
+    }
+    if (!session.json) {
+        fmt::print("{:<40}{:<20}{:>10}  {:<10} {}\n", found.name, remark, size_text(found.bytes),
+                   origin_text(found.origin), found.path.string());
+    }
+    return json;
+}
+
+/// What lies in the caches of other programs and in the user's folders.
+Json scan(Library& library, const Session& session) {
+    std::vector<ModelRoot> roots = known_model_roots();
+    for (const std::string& folder : library.model_folders())
+        roots.push_back({folder, ModelOrigin::Folder});
     Json models = Json::array();
-    for (const ModelRecord& record : Library(library_path()).models()) {
+    ModelFinder finder(roots);
+    while (!finder.is_done()) {
+        throw_if_stopped(session.stop);
+        for (const FoundModel& found : finder.step()) models.push_back(describe(found, session));
+    }
+    return models;
+}
+
+std::optional<Json> list(const ModelsOptions& options, const Session& session) {
+    Library library(library_path());
+    Json models = Json::array();
+    for (const ModelRecord& record : library.models()) {
         if (!session.json) {
             fmt::print("{:<32}{:<14}{:>10}  {}\n", record.name, record.family,
                        size_text(static_cast<std::uint64_t>(record.bytes)), record.path);
         }
         models.push_back(to_json(record));
     }
-    return Json{{"models", models}};
+    Json answer{{"models", models}};
+    if (options.scans) answer["found"] = scan(library, session);
+    return answer;
 }
 
 std::optional<Json> add(const ModelsOptions& options, const Session& session) {
     const auto source = ModelSource::open(options.target);
-    const auto path = std::filesystem::canonical(options.target);
     const ModelReport report = report_on(*source);
     const ModelRecord record{.name = options.name.empty() ? source->name() : options.name,
-                             .path = path.string(),
+                             .path = model_key(options.target).string(),
                              .family = report.family,
                              .parameters = static_cast<std::int64_t>(report.total_parameters),
                              .bytes = static_cast<std::int64_t>(report.bytes),
@@ -68,7 +131,10 @@ void add_models(CLI::App& app, Chosen& chosen) {
     auto options = std::make_shared<ModelsOptions>();
     auto* models = app.add_subcommand("models", "The library of models");
     models->require_subcommand(1);
-    does(*models->add_subcommand("list", "What is in it"), chosen, options, list);
+    auto* listing = models->add_subcommand("list", "What is in it");
+    listing->add_flag("--scan", options->scans,
+                      "Also what lies in the hub cache, LM Studio's folders and your own");
+    does(*listing, chosen, options, list);
     auto* adding = models->add_subcommand("add", "Links a model; its files stay where they are");
     adding->add_option("PATH", options->target, "Hub folder or .gguf")->required();
     adding->add_option("--name", options->name, "Its name here (default: folder or file name)");

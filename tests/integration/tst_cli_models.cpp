@@ -1,4 +1,7 @@
+#include <QDir>
+#include <QFile>
 #include <QTest>
+#include <map>
 
 #include "cli.h"
 #include "model/model_source.h"
@@ -104,6 +107,28 @@ private Q_SLOTS:
         VERIFY_DONE(m_cli.run({"models", "remove", "tiny"}));
         QCOMPARE(m_cli.run({"inspect", "tiny"}).code, 3);
         QCOMPARE(m_cli.run({"models", "remove", "tiny"}).code, 3);
+    }
+
+    void the_hub_cache_is_listed_on_request() {
+        const QString snapshots = m_cli.path("hub/models--Me--Tiny/snapshots");
+        QVERIFY(QDir().mkpath(snapshots));
+        QVERIFY(QFile::link(m_cli.sample("model"), snapshots + "/r1"));
+        QVERIFY(QDir().mkpath(m_cli.path("hub/models--Me--Half/snapshots/r1")));
+        QFile config(m_cli.path("hub/models--Me--Half/snapshots/r1/config.json"));
+        QVERIFY(config.open(QIODevice::WriteOnly));
+        config.write("{\"model_type\": \"qwen3_moe\"}");
+        config.close();
+        qputenv("HF_HUB_CACHE", QFile::encodeName(m_cli.path("hub")));
+        const Answer answer = m_cli.run({"--json", "models", "list", "--scan"});
+        qunsetenv("HF_HUB_CACHE");
+        VERIFY_DONE(answer);
+        const Json list = answer.json();
+        std::map<std::string, Json> found;
+        for (const Json& model : list.at("found")) found[model.at("name")] = model;
+        COMPARE_JSON(found.at("Half").at("gap"), Json("no weights"));
+        COMPARE_JSON(found.at("Tiny").at("from"), Json("hub cache"));
+        COMPARE_JSON(found.at("Tiny").at("publisher"), Json("Me"));
+        COMPARE_JSON(found.at("Tiny").at("experts"), Json(32));
     }
 
     void bench_measures_both_speeds() {
