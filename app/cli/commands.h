@@ -23,6 +23,7 @@ struct Chosen {
 /// One function a command: its options, and what it does.
 void add_bench(CLI::App& app, Chosen& chosen);
 void add_calibrate(CLI::App& app, Chosen& chosen);
+void add_diff(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_eval(CLI::App& app, Chosen& chosen);
 void add_export(CLI::App& app, Chosen& chosen);

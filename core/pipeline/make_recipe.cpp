@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/measured_selection.h"
+
 namespace espalier {
 namespace {
 
@@ -19,6 +21,11 @@ StageEntry prune_entry(const RecipeChoices& choices) {
     return {"prune", std::move(config)};
 }
 
+/// What calibration shows while it runs: the choice of experts itself may try several.
+std::string shown_criterion(const RecipeChoices& choices) {
+    return choices.criterion == kMeasuredSelection ? "reap" : choices.criterion;
+}
+
 StageEntry evaluate_entry(const RecipeChoices& choices) {
     Json files = Json::array();
     for (const auto& file : choices.heldout) files.push_back(file.string());
@@ -33,7 +40,7 @@ Recipe make_recipe(const RecipeChoices& choices, std::int64_t context_length) {
         recipe.stages.push_back({"calibrate",
                                  {{"tokens", choices.tokens},
                                   {"context", window(choices.context, context_length)},
-                                  {"criterion", choices.criterion}}});
+                                  {"criterion", shown_criterion(choices)}}});
     }
     if (choices.keep.ratio || choices.keep.experts) recipe.stages.push_back(prune_entry(choices));
     if (!choices.type.empty()) recipe.stages.push_back({"quantize", {{"type", choices.type}}});

@@ -108,8 +108,13 @@ private:
     /// Those whose statistics were collected; the control is none of them.
     std::vector<SearchCandidate> candidates_of_all_criteria() const {
         std::vector<SearchCandidate> candidates;
+        std::string left_out;
         for (const Criterion& criterion : criteria()) {
-            if (criterion.name == "random" || !is_measured(criterion)) continue;
+            if (criterion.name == "random" || criterion.replaces) continue;
+            if (!is_measured(criterion)) {
+                left_out += fmt::format("{}{}", left_out.empty() ? "" : ", ", criterion.name);
+                continue;
+            }
             SearchCandidate candidate{.criterion = std::string(criterion.name),
                                       .kept = kept_of(plan_of(criterion.name)),
                                       .order = {}};
@@ -120,6 +125,10 @@ private:
             }
             candidates.push_back(std::move(candidate));
         }
+        if (!left_out.empty()) {
+            log("prune").info("Not tried, as calibration gathered too little for them: {}.",
+                              left_out);
+        }
         return candidates;
     }
 
@@ -128,8 +137,7 @@ private:
             for (const auto& [layer, stats] : input_.stats.layers) {
                 criterion.score(stats, {layer, input_.options.seed});
             }
-        } catch (const Error& error) {
-            log("prune").info("The search leaves {} out: {}", criterion.name, error.what());
+        } catch (const Error&) {
             return false;
         }
         return true;

@@ -7,7 +7,9 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "model/model_source.h"
+#include "pipeline/measured_selection.h"
 #include "pipeline/model_metrics.h"
+#include "pipeline/probe_windows.h"
 #include "pipeline/report_layers.h"
 #include "pipeline/stats_for_model.h"
 #include "prune/expert_plan.h"
@@ -18,6 +20,36 @@
 namespace espalier {
 namespace fs = std::filesystem;
 namespace {
+
+/// Of the stage's progress; the rest is writing.
+constexpr double kSearchShare = 0.9;
+
+ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
+                       const ModelSource& model, const ExpertStats& stats,
+                       const SelectOptions& options) {
+    ThreadPool pool(context.num_threads);
+    const auto progress = [&](double fraction, const std::string& text) {
+        context.observer.on_event(StageProgress{context.index, kSearchShare * fraction, text});
+    };
+    return select_by_measurement(
+        {.model = model,
+         .stats = stats,
+         .options = options,
+         .probe = read_probe_windows(model, {.data = context.recipe.data,
+                                             .file = config.probe_file,
+                                             .max_tokens = config.search_tokens}),
+         .seconds = config.search_seconds,
+         .max_measurements = config.search_tries,
+         .pool = pool,
+         .progress = progress},
+        context.stop);
+}
+
+/// What the layers are shown by where several criteria were tried.
+const Criterion& shown_criterion(const ExpertPlan& plan) {
+    if (plan.criterion != kMeasuredSelection) return find_criterion(plan.criterion);
+    return find_criterion(plan.reasons.at("search").at("start").get<std::string>());
+}
 
 ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
                      const ModelSource& model) {
@@ -35,9 +67,16 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
     options.protects_super_experts = config.protects_super_experts;
     options.champion_share = config.champion_share;
     options.accept = config.accept;
-    ExpertPlan plan = select_experts(stats, model.config(), options);
-    report_layers(stats, find_criterion(config.criterion), &plan, context.recipe.seed,
-                  context.observer);
+    const fs::path made = context.folder / "plan.json";
+    ExpertPlan plan;
+    if (config.criterion != kMeasuredSelection) {
+        plan = select_experts(stats, model.config(), options);
+    } else if (fs::exists(made)) {  // of a call that was killed while it wrote the model
+        plan = load_expert_plan(made);
+    } else {
+        plan = search_plan(context, config, model, stats, options);
+    }
+    report_layers(stats, shown_criterion(plan), &plan, context.recipe.seed, context.observer);
     return plan;
 }
 
@@ -46,13 +85,20 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
 Json lineage_of(const StageContext& context) {
     Json config = context.entry.config;
     config.erase("plan_path");
+    config.erase("probe_file");
     return {{"stage", "prune"}, {"config", std::move(config)}};
 }
 
 }  // namespace
 
 void validate(const PruneConfig& config) {
-    find_criterion(config.criterion);
+    if (config.criterion != kMeasuredSelection) find_criterion(config.criterion);
+    if (!(config.search_seconds >= 0) || config.search_tries < 0 || config.search_tokens < 1) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("Stage prune: a search of {} s, {} tries and {} tokens.",
+                                config.search_seconds, config.search_tries, config.search_tokens),
+                    "Enter no negative numbers, and at least one token.");
+    }
     if (!(config.keep_ratio > 0 && config.keep_ratio <= 1)) {
         throw Error(ErrorCode::RunRecipe,
                     fmt::format("Stage prune: \"keep_ratio\" is {}.", config.keep_ratio),
@@ -86,9 +132,11 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     output.model = context.folder / (model->gguf_file() != nullptr ? "model.gguf" : "model");
     fs::remove_all(output.model);  // whole, but from a call that was killed before it could say so
     const auto progress = [&](std::uint64_t done, std::uint64_t total) {
-        const double share = static_cast<double>(done) / static_cast<double>(total);
+        const double begin = config.criterion == kMeasuredSelection ? kSearchShare : 0.0;
+        const double written = static_cast<double>(done) / static_cast<double>(total);
+        const double share = begin + (1 - begin) * written;
         context.observer.on_event(
-            StageProgress{context.index, share, fmt::format("{:.0f} % written", 100 * share)});
+            StageProgress{context.index, share, fmt::format("{:.0f} % written", 100 * written)});
     };
     log_warnings(plan);
     const PruneReport report =

@@ -19,12 +19,17 @@ struct PruneConfig {
     double champion_share = 0.03;
     std::vector<std::string> accept;
     std::string plan_path;
+    double search_seconds = 120;
+    std::int64_t search_tries = 0;
+    std::int64_t search_tokens = 16'384;
+    std::string probe_file;
     bool operator==(const PruneConfig&) const = default;
 };
 
 template <MaybeConst<PruneConfig> Config, typename Visitor>
 void visit_fields(Config& config, Visitor&& visit) {
-    visit("criterion", config.criterion, "How experts are scored");
+    visit("criterion", config.criterion,
+          "How experts are scored; auto measures several and improves on the best");
     visit("keep_ratio", config.keep_ratio, "Share of experts kept in each layer, 0 to 1");
     visit("keep_experts", config.keep_experts, "Experts kept in each layer; 0 = by keep_ratio");
     visit("protects_super_experts", config.protects_super_experts,
@@ -33,6 +38,12 @@ void visit_fields(Config& config, Visitor&& visit) {
           "Share of a layer's experts that stay for each task as its best, whatever their score");
     visit("accept", config.accept, "Warnings that are taken on, such as low_task_mass");
     visit("plan_path", config.plan_path, "An expert plan to apply instead of choosing");
+    visit("search_seconds", config.search_seconds, "For auto: time for the search");
+    visit("search_tries", config.search_tries,
+          "For auto: most measurements; 0 = no limit. Without it, the machine's speed decides");
+    visit("search_tokens", config.search_tokens, "For auto: tokens to measure on");
+    visit("probe_file", config.probe_file,
+          "For auto: a probe set in place of what calibration kept out of the recipe's data");
 }
 
 /// @throws Error RunRecipe
