@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <fmt/format.h>
 #include <string>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
@@ -10,6 +12,7 @@
 #include "pipeline/output_place.h"
 #include "pipeline/probe_windows.h"
 #include "pipeline/stats_for_model.h"
+#include "routing/criterion.h"
 
 namespace espalier::cli {
 
@@ -24,6 +27,22 @@ void SelectionOptions::add_to(CLI::App& command) {
     command.add_flag("--unprotected", protects_nothing,
                      "Super experts and task champions may go too");
     command.add_option("--accept", select.accept, "Warnings that are taken on, e.g. low_task_mass");
+    command.add_option("--scope", scope, "layers: as many in each; across: as many on the mean")
+        ->check(CLI::IsMember({"layers", "across"}))
+        ->capture_default_str();
+    command.add_flag("--pad-to-uniform", select.pads_to_uniform,
+                     "With across: smaller layers are filled up to the largest one's number");
+    command.add_option("--task-weight", task_weights,
+                       "TASK=NUMBER with commas between; tasks that are not named weigh nothing");
+    command
+        .add_option("--task-mix", task_mix,
+                    "sum of the tasks' ranks, or max-min: the task that keeps least keeps most")
+        ->check(CLI::IsMember({"sum", "max-min"}))
+        ->capture_default_str();
+    command.add_flag("--reap-diagonal", select.has_reap_diagonal,
+                     "For `hope`: the sum of gated norms on the diagonal");
+    command.add_option("--lock", locked, "LAYER:EXPERT,… that must stay; may be repeated");
+    command.add_option("--remove", forced_out, "LAYER:EXPERT,… that must go; may be repeated");
     command.add_option("--data", search.data,
                        "For `auto`: the texts that were calibrated on; the tenth that was kept out "
                        "is measured on");
@@ -66,15 +85,40 @@ ExpertPlan choose_by_measurement(const SearchOptions& search, const SelectOption
 
 }  // namespace
 
-ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {
+SelectOptions SelectionOptions::read() const {
     SelectOptions options = select;
     options.keep = KeepTarget::parse(keep);
+    options.scope = parse_scope(scope);
+    options.task_mix = parse_task_mix(task_mix);
+    options.task_weights = parse_task_weights(task_weights);
+    for (const auto& [texts, ids] :
+         {std::pair{&locked, &LayerPlan::locked}, {&forced_out, &LayerPlan::forced_out}}) {
+        for (const std::string& text : *texts) {
+            const auto [layer, experts] = parse_layer_experts(text);
+            auto& list = options.wishes[layer].*ids;
+            list.insert(list.end(), experts.begin(), experts.end());
+            std::sort(list.begin(), list.end());
+            list.erase(std::unique(list.begin(), list.end()), list.end());
+        }
+    }
     if (protects_nothing) {
         options.protects_super_experts = false;
         options.champion_share = 0;
     }
-    const ExpertStats measured = load_stats_for_model(stats, model);
-    if (options.criterion == kMeasuredSelection) {
+    return options;
+}
+
+ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {
+    const SelectOptions options = read();
+    const bool is_search = options.criterion == kMeasuredSelection;
+    if (is_search && options.scope == SelectScope::Across) {
+        throw Error(ErrorCode::UsageInvalid,
+                    "A search by measuring keeps the same number of experts in every layer.",
+                    "Leave --scope away, or choose a criterion.");
+    }
+    const bool reads_vectors = is_search || find_criterion(options.criterion).needs_vectors;
+    const ExpertStats measured = load_stats_for_model(stats, model, reads_vectors);
+    if (is_search) {
         return choose_by_measurement(search, options, measured, model, session);
     }
     return select_experts(measured, model.config(), options);

@@ -27,10 +27,17 @@ struct SelectionOptions {
     std::string stats;
     std::string keep;
     bool protects_nothing = false;
+    std::string scope = "layers";
+    std::string task_weights;
+    std::string task_mix = "sum";
+    std::vector<std::string> locked;
+    std::vector<std::string> forced_out;
     SelectOptions select;
     SearchOptions search;
 
     void add_to(CLI::App& command);
+    /// @throws Error UsageInvalid
+    SelectOptions read() const;
     ExpertPlan choose(const ModelSource& model, const Session& session) const;
 };
 

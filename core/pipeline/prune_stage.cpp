@@ -58,8 +58,10 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
         plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
         return plan;
     }
+    const bool reads_vectors =
+        config.criterion == kMeasuredSelection || find_criterion(config.criterion).needs_vectors;
     const ExpertStats stats =
-        load_stats_for_model(context.state.stats, model, false, context.state.stats_model);
+        load_stats_for_model(context.state.stats, model, reads_vectors, context.state.stats_model);
     SelectOptions options;
     options.criterion = config.criterion;
     options.keep = keep_target(config);
@@ -67,6 +69,10 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
     options.protects_super_experts = config.protects_super_experts;
     options.champion_share = config.champion_share;
     options.accept = config.accept;
+    options.scope = parse_scope(config.scope);
+    options.pads_to_uniform = config.pads_to_uniform;
+    options.task_weights = parse_task_weights(config.task_weights);
+    options.task_mix = parse_task_mix(config.task_mix);
     const fs::path made = context.folder / "plan.json";
     ExpertPlan plan;
     if (config.criterion != kMeasuredSelection) {
@@ -89,10 +95,38 @@ Json lineage_of(const StageContext& context) {
     return {{"stage", "prune"}, {"config", std::move(config)}};
 }
 
+/// What would only be refused once calibration is through.
+void validate_selection(const PruneConfig& config) {
+    const auto refuse = [](const std::string& what, const std::string& hint) {
+        throw Error(ErrorCode::RunRecipe, "Stage prune: " + what, hint);
+    };
+    const bool is_search = config.criterion == kMeasuredSelection;
+    if (!is_search && find_criterion(config.criterion).replaces) {
+        refuse(fmt::format("{} replaces experts by constants, which no written format can hold.",
+                           config.criterion),
+               "Choose another criterion.");
+    }
+    try {
+        parse_task_mix(config.task_mix);
+        parse_task_weights(config.task_weights);
+        if (parse_scope(config.scope) == SelectScope::Layers) return;
+    } catch (const Error& error) {
+        refuse(error.what(), error.hint());
+    }
+    if (is_search) {
+        refuse("a search keeps the same number of experts in every layer.",
+               "Set \"scope\" to layers, or choose a criterion.");
+    }
+    if (!config.pads_to_uniform) {
+        refuse("config.json and GGUF know one number of experts for all layers.",
+               "Set \"pads_to_uniform\", or \"scope\" to layers.");
+    }
+}
+
 }  // namespace
 
 void validate(const PruneConfig& config) {
-    if (config.criterion != kMeasuredSelection) find_criterion(config.criterion);
+    validate_selection(config);
     if (!(config.search_seconds >= 0) || config.search_tries < 0 || config.search_tokens < 1) {
         throw Error(ErrorCode::RunRecipe,
                     fmt::format("Stage prune: a search of {} s, {} tries and {} tokens.",

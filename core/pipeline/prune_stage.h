@@ -17,6 +17,10 @@ struct PruneConfig {
     std::int64_t keep_experts = 0;
     bool protects_super_experts = true;
     double champion_share = 0.03;
+    std::string scope = "layers";
+    bool pads_to_uniform = false;
+    std::string task_weights;
+    std::string task_mix = "sum";
     std::vector<std::string> accept;
     std::string plan_path;
     double search_seconds = 120;
@@ -36,6 +40,15 @@ void visit_fields(Config& config, Visitor&& visit) {
           "Never removes experts whose outputs are extremely large");
     visit("champion_share", config.champion_share,
           "Share of a layer's experts that stay for each task as its best, whatever their score");
+    visit(
+        "scope", config.scope,
+        "layers: as many experts in each; across: as many on the mean, fewer where they cost less");
+    visit("pads_to_uniform", config.pads_to_uniform,
+          "With across: smaller layers are filled up to the largest one's number");
+    visit("task_weights", config.task_weights,
+          "TASK=NUMBER with commas between; empty: all tokens together");
+    visit("task_mix", config.task_mix,
+          "sum of the tasks' ranks, or max-min: the task that keeps least keeps as much as it can");
     visit("accept", config.accept, "Warnings that are taken on, such as low_task_mass");
     visit("plan_path", config.plan_path, "An expert plan to apply instead of choosing");
     visit("search_seconds", config.search_seconds, "For auto: time for the search");

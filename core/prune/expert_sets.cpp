@@ -15,6 +15,13 @@ ExpertIds removed_experts(const ExpertIds& kept, std::size_t num_experts) {
     return removed;
 }
 
+double jaccard(const ExpertIds& a, const ExpertIds& b) {
+    ExpertIds common;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(common));
+    const std::size_t all = a.size() + b.size() - common.size();
+    return all == 0 ? 1.0 : static_cast<double>(common.size()) / static_cast<double>(all);
+}
+
 ExpertIds never_activated(std::span<const std::int64_t> count) {
     ExpertIds ids;
     for (std::size_t e = 0; e < count.size(); ++e) {

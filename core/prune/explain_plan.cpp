@@ -1,13 +1,15 @@
 #include "prune/explain_plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "prune/expert_sets.h"
 #include "prune/plan_warnings.h"
-#include "routing/criterion.h"
+#include "prune/stability.h"
 
 namespace espalier {
 namespace {
@@ -29,6 +31,15 @@ std::optional<std::int32_t> best_removed(const ExpertIds& removed,
     });
 }
 
+/// Whose place has nothing to do with their score.
+std::set<std::int32_t> protected_experts(const LayerPlan& plan, const LayerDecision& decision) {
+    std::set<std::int32_t> ids(plan.locked.begin(), plan.locked.end());
+    ids.insert(plan.forced_out.begin(), plan.forced_out.end());
+    ids.insert(decision.protected_super.begin(), decision.protected_super.end());
+    for (const auto& [task, best] : decision.champions) ids.insert(best.begin(), best.end());
+    return ids;
+}
+
 Json layer_reasons(std::int64_t index, const LayerStats& stats, const LayerPlan& plan,
                    const LayerDecision& decision) {
     Json json = {{"layer", index},
@@ -40,8 +51,13 @@ Json layer_reasons(std::int64_t index, const LayerStats& stats, const LayerPlan&
     if (const auto cut = best_removed(removed, decision.scores)) {
         const auto e = static_cast<std::size_t>(*cut);
         json["cut_score"] = decision.scores[e];
-        json["reap_standard_error_at_cut"] = reap_standard_error(stats)[e];
+        if (!decision.standard_errors.empty()) {
+            json["standard_error_at_cut"] = decision.standard_errors[e];
+        }
     }
+    if (!decision.standard_errors.empty()) json["uncertain"] = uncertain_experts(plan, decision);
+    const auto curve = stability_curve(stats, static_cast<std::int64_t>(plan.kept.size()));
+    if (!curve.empty()) json["stability"] = curve;
     return json;
 }
 
@@ -61,6 +77,37 @@ Json dead_by_task(const ExpertStats& stats) {
 }
 
 }  // namespace
+
+std::vector<std::int32_t> uncertain_experts(const LayerPlan& plan, const LayerDecision& decision) {
+    std::vector<std::int32_t> found;
+    if (decision.standard_errors.empty()) return found;
+    const std::set<std::int32_t> protects = protected_experts(plan, decision);
+    const auto score = [&](std::int32_t id) {
+        return decision.scores[static_cast<std::size_t>(id)];
+    };
+    const auto is_kept = [&](std::int32_t id) {
+        return std::binary_search(plan.kept.begin(), plan.kept.end(), id);
+    };
+    const auto experts = static_cast<std::int32_t>(decision.scores.size());
+    double worst_kept = std::numeric_limits<double>::infinity();
+    double best_gone = -worst_kept;
+    for (std::int32_t id = 0; id < experts; ++id) {
+        if (protects.contains(id)) continue;
+        if (is_kept(id)) {
+            worst_kept = std::min(worst_kept, score(id));
+        } else {
+            best_gone = std::max(best_gone, score(id));
+        }
+    }
+    for (std::int32_t id = 0; id < experts; ++id) {
+        if (protects.contains(id)) continue;
+        const double twice = 2 * decision.standard_errors[static_cast<std::size_t>(id)];
+        const bool crosses =
+            is_kept(id) ? score(id) - twice < best_gone : score(id) + twice > worst_kept;
+        if (crosses) found.push_back(id);
+    }
+    return found;
+}
 
 std::map<std::string, double> task_mass_kept(const ExpertStats& stats, const ExpertPlan& plan) {
     std::map<std::string, double> mass;
@@ -93,7 +140,7 @@ Json explain_plan(const ExpertStats& stats, const ExpertPlan& plan,
     return {{"layers", std::move(layers)},
             {"never_activated_by_task", dead_by_task(stats)},
             {"task_mass", mass},
-            {"warnings", plan_warnings(stats, plan, mass)}};
+            {"warnings", plan_warnings(stats, plan, decisions, mass)}};
 }
 
 }  // namespace espalier

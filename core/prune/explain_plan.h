@@ -14,6 +14,8 @@ namespace espalier {
 /// How one layer was decided.
 struct LayerDecision {
     std::vector<double> scores;  ///< [experts]
+    /// [experts]; empty if the scores have none, or did not decide one by one
+    std::vector<double> standard_errors;
     std::vector<std::int32_t> protected_super;
     std::map<std::string, std::vector<std::int32_t>> champions;  ///< by task label
 };
@@ -24,9 +26,13 @@ inline constexpr double kLowestTaskMass = 0.6;
 /// tokens together under "" where there are no labels.
 std::map<std::string, double> task_mass_kept(const ExpertStats& stats, const ExpertPlan& plan);
 
-/// The `reasons` of a plan: `layers` [{layer, cut_score, cut_standard_error, gate_mass_lost,
-/// never_activated, super_experts, champions}], `never_activated_by_task`, `task_mass` and
-/// `warnings`
+/// Experts that might be on the other side of the cut: score +- two standard errors reaches the
+/// best that goes, or the worst that stays. Those that stay whatever their score do not count.
+std::vector<std::int32_t> uncertain_experts(const LayerPlan& plan, const LayerDecision& decision);
+
+/// The `reasons` of a plan: `layers` [{layer, cut_score, standard_error_at_cut, uncertain,
+/// gate_mass_lost, never_activated, super_experts, champions, stability}],
+/// `never_activated_by_task`, `task_mass` and `warnings`
 /// [{code, text}] with the codes low_task_mass, uncertain_cut, dead_experts, unstable_choice,
 /// deep_cut.
 Json explain_plan(const ExpertStats& stats, const ExpertPlan& plan,

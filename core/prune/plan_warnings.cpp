@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <iterator>
-#include <limits>
 #include <optional>
 
 #include "prune/expert_sets.h"
@@ -22,33 +20,21 @@ constexpr double kLeastStable = 0.97;
 constexpr double kDeepCut = 0.25;
 constexpr std::int64_t kFewExperts = 64;
 
-/// Removed experts whose REAP score, give or take two standard errors, reaches the worst kept one.
-double uncertain_share(const ExpertStats& stats, const ExpertPlan& plan) {
+/// Removed experts whose score, give or take two standard errors, reaches the worst kept one.
+double uncertain_share(const ExpertPlan& plan,
+                       const std::map<std::int64_t, LayerDecision>& decisions) {
     std::size_t uncertain = 0;
-    std::size_t removed_total = 0;
+    std::size_t removed = 0;
     for (const auto& [index, layer_plan] : plan.layers) {
-        const LayerStats& layer = stats.layers.at(index);
-        const auto scores = score_reap(layer, {});
-        const auto error = reap_standard_error(layer);
-        double lowest_kept = std::numeric_limits<double>::infinity();
-        for (const auto id : layer_plan.kept) {
-            lowest_kept = std::min(lowest_kept, scores[static_cast<std::size_t>(id)]);
-        }
-        for (const auto id : removed_experts(layer_plan.kept, scores.size())) {
-            const auto e = static_cast<std::size_t>(id);
-            ++removed_total;
-            uncertain += scores[e] + 2.0 * error[e] > lowest_kept ? 1U : 0U;
-        }
+        const LayerDecision& decision = decisions.at(index);
+        const auto ids = uncertain_experts(layer_plan, decision);
+        uncertain +=
+            static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), [&](std::int32_t id) {
+                return !std::binary_search(layer_plan.kept.begin(), layer_plan.kept.end(), id);
+            }));
+        removed += decision.scores.size() - layer_plan.kept.size();
     }
-    return removed_total == 0 ? 0.0
-                              : static_cast<double>(uncertain) / static_cast<double>(removed_total);
-}
-
-double jaccard(const ExpertIds& a, const ExpertIds& b) {
-    ExpertIds common;
-    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(common));
-    return static_cast<double>(common.size()) /
-           static_cast<double>(a.size() + b.size() - common.size());
+    return removed == 0 ? 0.0 : static_cast<double>(uncertain) / static_cast<double>(removed);
 }
 
 /// Mean overlap of what REAP would keep by the first half of the data and by all of it; nothing if
@@ -110,6 +96,7 @@ void warn_of_cut(const ExpertStats& stats, const ExpertPlan& plan, Json& warning
 }  // namespace
 
 Json plan_warnings(const ExpertStats& stats, const ExpertPlan& plan,
+                   const std::map<std::int64_t, LayerDecision>& decisions,
                    const std::map<std::string, double>& mass) {
     Json warnings = Json::array();
     for (const auto& [task, share] : mass) {
@@ -120,14 +107,12 @@ Json plan_warnings(const ExpertStats& stats, const ExpertPlan& plan,
                          100 * kLowestTaskMass));
     }
     warn_of_cut(stats, plan, warnings);
-    if (plan.criterion == "reap") {
-        const double uncertain = uncertain_share(stats, plan);
-        if (uncertain > kMostUncertain) {
-            warn(warnings, "uncertain_cut",
-                 fmt::format("{:.0f} % of the removed experts are within two standard errors of "
-                             "the kept ones.",
-                             100 * uncertain));
-        }
+    const double uncertain = uncertain_share(plan, decisions);
+    if (uncertain > kMostUncertain) {
+        warn(warnings, "uncertain_cut",
+             fmt::format("{:.0f} % of the removed experts are within two standard errors of the "
+                         "kept ones.",
+                         100 * uncertain));
     }
     if (const auto stable = stability(stats, plan); stable && *stable < kLeastStable) {
         warn(warnings, "unstable_choice",

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "prune/explain_plan.h"
 #include "prune/write_pruned.h"
+#include "routing/criterion.h"
 
 namespace espalier {
 namespace {
@@ -26,7 +27,8 @@ void require_same_count(const ExpertPlan& plan, const MoeConfig& config) {
                 "The plan keeps {} experts in one layer and {} in layer {}: config.json and "
                 "GGUF know one number for all.",
                 first, kept, layer),
-            "Keep the same number of experts in every layer.");
+            "Keep the same number of experts in every layer: select again with `--pad-to-uniform`, "
+            "or without `--scope across`.");
     }
 }
 
@@ -59,6 +61,19 @@ void require_equal_groups(const ExpertPlan& plan, const MoeConfig& config) {
     }
 }
 
+/// Experts that become constants need a format that knows constants.
+void require_removal(const ExpertPlan& plan) {
+    for (const Criterion& criterion : criteria()) {
+        if (criterion.name != plan.criterion || !criterion.replaces) continue;
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("The plan replaces experts by their mean output (criterion {}): no "
+                                "format that Espalier writes so far can hold a constant in place "
+                                "of an expert.",
+                                criterion.name),
+                    "Choose by another criterion to remove experts, or keep the plan.");
+    }
+}
+
 void require_task_mass(const ExpertPlan& plan) {
     const auto mass =
         plan.reasons.is_object() ? plan.reasons.find("task_mass") : plan.reasons.end();
@@ -86,6 +101,7 @@ void require_writable(const ExpertPlan& plan, const MoeConfig& config) {
     require_same_count(plan, config);
     require_equal_groups(plan, config);
     require_task_mass(plan);
+    require_removal(plan);
 }
 
 }  // namespace espalier

@@ -8,7 +8,12 @@
 
 #include "base/error.h"
 #include "prune/explain_plan.h"
+#include "prune/joint_choice.h"
+#include "prune/kept_counts.h"
+#include "prune/layer_budget.h"
+#include "prune/layer_selection.h"
 #include "prune/rank_experts.h"
+#include "prune/task_mix.h"
 #include "routing/criterion.h"
 
 namespace espalier {
@@ -88,69 +93,6 @@ std::map<std::string, std::vector<std::int32_t>> champions(const ExpertStats& st
     return result;
 }
 
-/// Fills a layer up to `kept` experts: first those that must stay, then champions as far as there
-/// is room, then the best of the rest.
-class LayerSelection {
-public:
-    /// @param router its groups, if any, keep the same number of experts each
-    LayerSelection(const LayerPlan& wish, std::int64_t layer, std::size_t kept,
-                   const RouterConfig& router)
-        : wish_(wish),
-          layer_(layer),
-          room_(kept),
-          group_size_(router.num_experts / router.num_groups),
-          room_in_group_(kept / static_cast<std::size_t>(router.num_groups)),
-          in_group_(static_cast<std::size_t>(router.num_groups), 0) {}
-
-    void require(std::int32_t expert) {
-        if (is_forced_out(expert)) {
-            throw refused(
-                fmt::format("Expert {} of layer {} must stay and is forced out.", expert, layer_),
-                "Unlock the expert, or take it off the list of those to remove.");
-        }
-        const bool is_new = chosen_.insert(expert).second;
-        std::size_t& in_group = in_group_[group_of(expert)];
-        if (is_new) ++in_group;
-        if (chosen_.size() > room_ || in_group > room_in_group_) {
-            throw refused(
-                fmt::format("More experts of layer {}{} must stay than the {} that are kept.",
-                            layer_, in_group_.size() > 1 ? " or of one of its groups" : "", room_),
-                "Keep more experts or unlock some.");
-        }
-    }
-    void prefer(std::int32_t expert) {
-        std::size_t& in_group = in_group_[group_of(expert)];
-        if (in_group >= room_in_group_ || is_forced_out(expert)) return;
-        if (chosen_.insert(expert).second) ++in_group;
-    }
-    LayerPlan finish() const {
-        if (chosen_.size() < room_) {
-            throw refused(
-                fmt::format("So many experts of layer {} are forced out that {} cannot be kept.",
-                            layer_, room_),
-                "Force fewer experts out or keep fewer.");
-        }
-        return {{chosen_.begin(), chosen_.end()}, wish_.locked, wish_.forced_out};
-    }
-
-private:
-    bool is_forced_out(std::int32_t expert) const {
-        return std::find(wish_.forced_out.begin(), wish_.forced_out.end(), expert) !=
-               wish_.forced_out.end();
-    }
-    std::size_t group_of(std::int32_t expert) const {
-        return static_cast<std::size_t>(expert / group_size_);
-    }
-
-    const LayerPlan& wish_;
-    std::int64_t layer_;
-    std::size_t room_;
-    std::int64_t group_size_;
-    std::size_t room_in_group_;
-    std::vector<std::size_t> in_group_;
-    std::set<std::int32_t> chosen_;
-};
-
 void check_wishes(const SelectOptions& options, const MoeConfig& config) {
     const auto routed = config.moe_layers();
     for (const auto& [layer, wish] : options.wishes) {
@@ -165,41 +107,156 @@ void check_wishes(const SelectOptions& options, const MoeConfig& config) {
     }
 }
 
-std::int64_t checked_kept(const SelectOptions& options, const RouterConfig& router) {
-    const std::int64_t kept = options.keep.kept_of(router.num_experts);
-    if (kept % router.num_groups != 0) {
-        throw refused(
-            fmt::format("{} experts cannot be kept in equal shares of {} groups, which is "
-                        "what the router chooses by.",
-                        kept, router.num_groups),
-            fmt::format("Keep a multiple of {}.", router.num_groups));
+/// How the experts of all layers are judged.
+struct Judging {
+    const Criterion& criterion;
+    std::vector<double> task_weights = {};  ///< empty: all tokens together
+    bool is_max_min = false;
+    bool has_reap_diagonal = false;
+
+    bool is_pairwise() const { return criterion.is_pairwise && !is_max_min; }
+    BudgetCost cost() const {
+        if (!task_weights.empty()) return {.kind = ScoreKind::Relative};  // ranks
+        return {.kind = criterion.kind, .is_pairwise = criterion.is_pairwise};
     }
-    const std::int64_t reachable = kept / router.num_groups * router.top_groups;
-    if (kept >= router.top_k && reachable < router.top_k) {
-        throw refused(fmt::format("Of {} kept experts a token could reach {}, but is sent to {}.",
-                                  kept, reachable, router.top_k),
-                      "Keep more experts.");
+};
+
+Judging judging_of(const ExpertStats& stats, const SelectOptions& options) {
+    Judging judging{.criterion = find_criterion(options.criterion),
+                    .is_max_min = options.task_mix == TaskMix::MaxMin,
+                    .has_reap_diagonal = options.has_reap_diagonal};
+    if (judging.is_max_min || !options.task_weights.empty()) {
+        judging.task_weights = weights_of_tasks(stats, options.task_weights);
     }
-    if (kept >= router.top_k) return kept;
-    throw refused(fmt::format("{} of {} experts would be kept, but each token is sent to {}.", kept,
-                              router.num_experts, router.top_k),
-                  fmt::format("Keep at least {} experts.", router.top_k));
+    if (options.has_reap_diagonal && !judging.criterion.is_pairwise) {
+        throw refused(fmt::format("The criterion {} has no diagonal.", judging.criterion.name),
+                      "Choose the criterion hope, or leave the diagonal as it is.");
+    }
+    return judging;
 }
 
-LayerPlan choose(const LayerStats& layer, const LayerDecision& decision, LayerSelection selection,
-                 const LayerPlan& wish) {
-    for (const std::int32_t expert : wish.locked) selection.require(expert);
-    for (const std::int32_t expert : decision.protected_super) selection.require(expert);
+/// F, with what stands on its diagonal.
+std::vector<double> gram_of(const LayerStats& layer, const Judging& judging) {
+    std::vector<double> gram = layer.gated_gram;
+    const std::size_t experts = layer.count.size();
+    if (judging.has_reap_diagonal) {
+        for (std::size_t e = 0; e < experts; ++e) {
+            gram[e * experts + e] = layer.gated_norm_sum[e];
+        }
+    }
+    return gram;
+}
+
+/// From the best expert to the worst: by score, or for a pairwise criterion by what it starts from.
+std::vector<std::int32_t> order_of(const LayerStats& layer, const LayerDecision& decision,
+                                   const Judging& judging) {
+    return rank_experts(judging.is_pairwise() ? layer.gated_norm_sum : decision.scores,
+                        layer.count);
+}
+
+void judge(const LayerStats& layer, std::int64_t index, const Judging& judging, std::uint64_t seed,
+           LayerDecision& decision) {
+    const Criterion& criterion = judging.criterion;
+    if (!judging.task_weights.empty()) {
+        // What max-min shows is by rank too; its choice goes by mass.
+        decision.scores = mixed_scores(layer, criterion, judging.task_weights, {index, seed});
+        return;
+    }
+    decision.scores = checked_scores(criterion, layer, index, seed);
+    if (judging.has_reap_diagonal) decision.scores = layer.gated_norm_sum;
+    if (criterion.standard_error) decision.standard_errors = criterion.standard_error(layer);
+}
+
+/// Who stays whatever the score.
+std::vector<std::int32_t> required(const LayerDecision& decision, const LayerPlan& wish) {
+    std::vector<std::int32_t> ids = wish.locked;
+    ids.insert(ids.end(), decision.protected_super.begin(), decision.protected_super.end());
+    return ids;
+}
+
+/// The champions of all tasks by turns, each task's best first.
+std::vector<std::int32_t> champions_in_turn(const LayerDecision& decision) {
+    std::vector<std::int32_t> ids;
     std::size_t longest = 0;
     for (const auto& [task, best] : decision.champions) longest = std::max(longest, best.size());
     for (std::size_t rank = 0; rank < longest; ++rank) {
         for (const auto& [task, best] : decision.champions) {
-            if (rank < best.size()) selection.prefer(best[rank]);
+            if (rank < best.size()) ids.push_back(best[rank]);
         }
     }
-    for (const std::int32_t expert : rank_experts(decision.scores, layer.count))
-        selection.prefer(expert);
+    return ids;
+}
+
+LayerPlan choose(const LayerStats& layer, const LayerDecision& decision, const Judging& judging,
+                 LayerSelection selection, const LayerPlan& wish) {
+    selection.require(required(decision, wish));
+    for (const std::int32_t expert : champions_in_turn(decision)) selection.prefer(expert);
+    selection.pin_chosen();
+    if (judging.is_max_min) raise_lowest_task(selection, task_shares(layer, judging.task_weights));
+    for (const std::int32_t expert : order_of(layer, decision, judging)) selection.prefer(expert);
+    if (judging.is_pairwise()) lower_joint_energy(selection, gram_of(layer, judging));
     return selection.finish();
+}
+
+/// All layers on the way to a plan.
+struct Selection {
+    const ExpertStats& stats;
+    const MoeConfig& config;
+    const SelectOptions& options;
+    Judging judging;
+    std::map<std::int64_t, LayerDecision> decisions = {};
+
+    LayerPlan wish(std::int64_t layer) const {
+        const auto found = options.wishes.find(layer);
+        return found == options.wishes.end() ? LayerPlan{} : found->second;
+    }
+};
+
+/// Forced out first, then from the worst to the best, champions last; who must stay is not there.
+BudgetLayer budget_layer(const Selection& all, std::int64_t index) {
+    const LayerStats& layer = all.stats.layers.at(index);
+    const LayerDecision& decision = all.decisions.at(index);
+    const LayerPlan wish = all.wish(index);
+    const auto stays = required(decision, wish);
+    std::vector<std::int32_t> late = champions_in_turn(decision);
+    std::reverse(late.begin(), late.end());
+    std::set<std::int32_t> placed(stays.begin(), stays.end());
+    BudgetLayer budget{.stats = &layer, .scores = &decision.scores, .leaving = wish.forced_out};
+    budget.num_forced_out = budget.leaving.size();
+    placed.insert(budget.leaving.begin(), budget.leaving.end());
+    const std::set<std::int32_t> champions(late.begin(), late.end());
+    auto order = order_of(layer, decision, all.judging);
+    std::reverse(order.begin(), order.end());
+    for (const std::int32_t id : order) {
+        if (!champions.contains(id) && placed.insert(id).second) budget.leaving.push_back(id);
+    }
+    for (const std::int32_t id : late) {
+        if (placed.insert(id).second) budget.leaving.push_back(id);
+    }
+    return budget;
+}
+
+/// How many stay in each layer, and what to tell about it.
+std::map<std::int64_t, std::int64_t> layer_counts(const Selection& all, std::int64_t kept,
+                                                  Json& story) {
+    std::map<std::int64_t, std::int64_t> counts;
+    for (const std::int64_t index : all.config.moe_layers()) counts[index] = kept;
+    if (all.options.scope == SelectScope::Layers) return counts;
+    std::map<std::int64_t, BudgetLayer> layers;
+    for (const auto& [index, count] : counts) layers[index] = budget_layer(all, index);
+    const LayerBudget budget =
+        share_layer_budget(layers, all.judging.cost(), all.config.router, kept);
+    story = {{"scope", "across"}, {"layers", Json::array()}};
+    std::int64_t most = 0;
+    for (const auto& [index, count] : budget.kept) {
+        story["layers"].push_back(
+            {{"layer", index}, {"kept", count}, {"cost", budget.cost.at(index)}});
+        most = std::max(most, count);
+    }
+    if (!all.options.pads_to_uniform) return budget.kept;
+    story["padded_to"] = most;
+    for (auto& [index, count] : counts) count = most;
+    return counts;
 }
 
 }  // namespace
@@ -208,32 +265,37 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
                           const SelectOptions& options) {
     check_fits(stats, config);
     check_wishes(options, config);
-    const Criterion& criterion = find_criterion(options.criterion);
-    const std::int64_t kept = checked_kept(options, config.router);
-    const bool protects = criterion.name != kControl;
+    const std::int64_t kept = options.keep.kept_of(config.router.num_experts);
+    require_can_keep(kept, config.router);
+    Selection all{.stats = stats,
+                  .config = config,
+                  .options = options,
+                  .judging = judging_of(stats, options)};
+    const bool protects = all.judging.criterion.name != kControl;
     ExpertPlan plan;
     plan.model_hash = stats.model_hash;
     plan.stats_hash = stats.file_hash;
     plan.criterion = options.criterion;
     plan.accept = options.accept;
-    std::map<std::int64_t, LayerDecision> decisions;
     if (protects && options.protects_super_experts) {
         for (const auto& [layer, expert] : super_experts(stats)) {
-            decisions[layer].protected_super.push_back(expert);
+            all.decisions[layer].protected_super.push_back(expert);
         }
     }
     for (const std::int64_t index : config.moe_layers()) {
         const LayerStats& layer = layer_stats(stats, index);
-        LayerDecision& decision = decisions[index];
-        decision.scores = checked_scores(criterion, layer, index, options.seed);
+        LayerDecision& decision = all.decisions[index];
+        judge(layer, index, all.judging, options.seed, decision);
         if (protects) decision.champions = champions(stats, layer, options.champion_share);
-        const auto found = options.wishes.find(index);
-        const LayerPlan wish = found == options.wishes.end() ? LayerPlan{} : found->second;
-        plan.layers[index] = choose(
-            layer, decision,
-            LayerSelection(wish, index, static_cast<std::size_t>(kept), config.router), wish);
     }
-    plan.reasons = explain_plan(stats, plan, decisions);
+    Json story;
+    for (const auto& [index, count] : layer_counts(all, kept, story)) {
+        const LayerPlan wish = all.wish(index);
+        plan.layers[index] = choose(stats.layers.at(index), all.decisions.at(index), all.judging,
+                                    LayerSelection(wish, index, count, config.router), wish);
+    }
+    plan.reasons = explain_plan(stats, plan, all.decisions);
+    if (!story.is_null()) plan.reasons["budget"] = std::move(story);
     return plan;
 }
 

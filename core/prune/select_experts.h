@@ -25,6 +25,25 @@ struct KeepTarget {
     bool operator==(const KeepTarget&) const = default;
 };
 
+enum class SelectScope {
+    Layers,  ///< the same number in every layer
+    Across,  ///< the same number on the mean: layers in which experts cost less lose more
+};
+
+/// How the tasks of the statistics come together.
+enum class TaskMix {
+    Sum,     ///< weighted ranks, or all tokens together where no weight is given
+    MaxMin,  ///< the task that keeps least keeps as much as possible
+};
+
+/// "layers", "across"; "sum", "max-min". @throws Error UsageInvalid
+SelectScope parse_scope(std::string_view text);
+TaskMix parse_task_mix(std::string_view text);
+/// "code=2,chat=1"; empty text: no weights. @throws Error UsageInvalid
+std::map<std::string, double> parse_task_weights(std::string_view text);
+/// "3:5,17": experts 5 and 17 of layer 3. @throws Error UsageInvalid
+std::pair<std::int64_t, std::vector<std::int32_t>> parse_layer_experts(std::string_view text);
+
 struct SelectOptions {
     std::string criterion = "reap";
     KeepTarget keep;
@@ -35,9 +54,18 @@ struct SelectOptions {
     double champion_share = 0.03;
     std::vector<std::string> accept;           ///< goes into the plan
     std::map<std::int64_t, LayerPlan> wishes;  ///< the user's `locked` and `forced_out` by layer
+    SelectScope scope = SelectScope::Layers;
+    /// Across: smaller layers get their next best experts back, up to the largest layer's number.
+    bool pads_to_uniform = false;
+    std::map<std::string, double> task_weights;  ///< by label; those not named weigh nothing
+    TaskMix task_mix = TaskMix::Sum;
+    /// For a pairwise criterion: the sum of gated norms stands in place of each expert's own
+    /// energy.
+    bool has_reap_diagonal = false;
 };
 
-/// Same number in every layer (and in every group of a grouped router), best scores stay; ties go
+/// Same number in every layer (unless the scope is Across) and in every group of a grouped router,
+/// best scores stay; ties go
 /// to the higher count, then to the lower index. Locked experts, super experts and task champions
 /// stay whatever their score; the random control protects locked ones alone. The plan's reasons say
 /// why, with warnings.

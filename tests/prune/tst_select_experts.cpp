@@ -6,7 +6,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/rng.h"
+#include "prune/expert_sets.h"
+#include "prune/joint_choice.h"
 #include "prune/select_experts.h"
+#include "prune/stability.h"
+#include "prune/task_mix.h"
 #include "prune/tiny_stats.h"
 #include "prune/write_pruned.h"
 #include "routing/golden_example.h"
@@ -315,6 +320,294 @@ private Q_SLOTS:
         options.seed = 2;
         QVERIFY(first.layers != select_experts(stats, tiny::config(8, 8, 1), options).layers);
         QCOMPARE(first.reasons.at("layers").at(2).at("super_experts").size(), std::size_t{0});
+    }
+
+    void pairs_that_cancel_go_together() {
+        // Alone 0 and 1 cost most, but what they add cancels.
+        auto layer = tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1});
+        layer.gated_gram = {9,  -8, 0,  0,  //
+                            -8, 9,  0,  0,  //
+                            0,  0,  14, 1,  //
+                            0,  0,  1,  13};
+        const auto stats = tiny::stats({layer});
+        const MoeConfig config = tiny::config(1, 4, 1);
+        QCOMPARE(select_experts(stats, config, keeping(2, "hope")).layers.at(0).kept, (Ids{2, 3}));
+        SelectOptions locked = keeping(2, "hope");
+        locked.wishes[0] = {{}, {0}, {}};
+        QCOMPARE(select_experts(stats, config, locked).layers.at(0).kept, (Ids{0, 2}));
+        // With the gated norms (20, 15, 10, 5) as diagonal, nothing is gained any more.
+        SelectOptions diagonal = keeping(2, "hope");
+        diagonal.has_reap_diagonal = true;
+        QCOMPARE(select_experts(stats, config, diagonal).layers.at(0).kept, (Ids{0, 1}));
+        diagonal.criterion = "reap";
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, diagonal));
+    }
+
+    void joint_choice_is_as_good_as_trying_all() {
+        constexpr std::size_t kExperts = 8;
+        Rng rng(5);
+        int found = 0;
+        for (int round = 0; round < 20; ++round) {
+            // F is a sum of products of outputs, as measured ones are.
+            std::vector<double> gram(kExperts * kExperts);
+            std::vector<std::int64_t> count(kExperts, 10);
+            std::vector<double> reap(kExperts);
+            for (double& score : reap) score = rng.uniform();
+            for (int token = 0; token < 6; ++token) {
+                std::vector<double> output(kExperts);
+                for (double& value : output) value = rng.normal();
+                for (std::size_t i = 0; i < kExperts; ++i) {
+                    for (std::size_t j = 0; j < kExperts; ++j) {
+                        gram[i * kExperts + j] += output[i] * output[j];
+                    }
+                }
+            }
+            auto layer = tiny::layer(count, reap);
+            layer.gated_gram = gram;
+            const auto kept = select_experts(tiny::stats({layer}), tiny::config(1, kExperts, 1),
+                                             keeping(5, "hope"))
+                                  .layers.at(0)
+                                  .kept;
+            const double energy = joint_energy(gram, removed_experts(kept, kExperts));
+            double best = energy;
+            for (int a = 0; a < 8; ++a) {
+                for (int b = a + 1; b < 8; ++b) {
+                    for (int c = b + 1; c < 8; ++c) {
+                        best = std::min(best, joint_energy(gram, Ids{a, b, c}));
+                    }
+                }
+            }
+            found += energy <= best * (1 + 1e-9) ? 1 : 0;
+            // No exchange of one pair lowers it.
+            for (const auto out : kept) {
+                for (const auto in : removed_experts(kept, kExperts)) {
+                    Ids other = removed_experts(kept, kExperts);
+                    std::replace(other.begin(), other.end(), in, out);
+                    QVERIFY(joint_energy(gram, other) >= energy - 1e-9);
+                }
+            }
+        }
+        QVERIFY2(found >= 12, qPrintable(QString::number(found)));  // the rest: a local minimum
+    }
+
+    void layers_share_a_budget() {
+        // The second layer's stream is ten times as long, and so are its experts' outputs: the same
+        // loss. The third loses almost nothing.
+        std::vector<LayerStats> layers{
+            tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}),
+            tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {80, 70, 60, 50, 40, 30, 20, 10}),
+            tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 0.01, 0.01, 0.01, 0.01, 0.01})};
+        layers[0].hidden_sq_sum = {1};
+        layers[1].hidden_sq_sum = {100};
+        layers[2].hidden_sq_sum = {1};
+        const auto stats = tiny::stats(layers);
+        const MoeConfig config = tiny::config(3, 8, 1);
+        SelectOptions options = keeping(6);
+        options.scope = SelectScope::Across;
+        const auto plan = select_experts(stats, config, options);
+        // Six go: five that cost next to nothing, and one of the other layers, the first of equals.
+        QCOMPARE(plan.layers.at(0).kept.size(), std::size_t{7});
+        QCOMPARE(plan.layers.at(1).kept.size(), std::size_t{8});
+        QCOMPARE(plan.layers.at(2).kept, (Ids{0, 1, 2}));
+        const Json& budget = plan.reasons.at("budget").at("layers");
+        QCOMPARE(budget.at(0).at("cost").get<double>(), 1.0);
+        QVERIFY_THROWS_EXCEPTION(Error, require_writable(plan, config));
+
+        options.pads_to_uniform = true;
+        const auto padded = select_experts(stats, config, options);
+        QCOMPARE(padded.reasons.at("budget").at("padded_to").get<int>(), 8);
+        require_writable(padded, config);
+
+        options.pads_to_uniform = false;
+        options.wishes[2] = {{}, {3, 4, 5, 6, 7}, {0}};
+        const auto locked = select_experts(stats, config, options);
+        QCOMPARE(locked.layers.at(2).kept, (Ids{1, 2, 3, 4, 5, 6, 7}));
+        std::size_t total = 0;
+        for (const auto& [index, layer] : locked.layers) total += layer.kept.size();
+        QCOMPARE(total, std::size_t{18});
+
+        LayerStats old = layers[0];
+        old.hidden_sq_sum.clear();
+        QVERIFY_THROWS_EXCEPTION(
+            Error, select_experts(tiny::stats({old, layers[1], layers[2]}), config, options));
+    }
+
+    void no_layer_goes_below_a_quarter() {
+        std::vector<LayerStats> layers(
+            2, tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
+        layers[0].hidden_sq_sum = {1};
+        layers[1].hidden_sq_sum = {1e9};
+        SelectOptions options = keeping(4);
+        options.scope = SelectScope::Across;
+        const auto stats = tiny::stats(layers);
+        const auto plan = select_experts(stats, tiny::config(2, 8, 1), options);
+        QCOMPARE(plan.layers.at(1).kept, (Ids{0, 1}));
+        QCOMPARE(plan.layers.at(0).kept.size(), std::size_t{6});
+        options.keep.experts = 1;
+        try {
+            select_experts(stats, tiny::config(2, 8, 1), options);
+            QFAIL("accepted");
+        } catch (const Error& error) {
+            QVERIFY2(error.hint().find("nearest that can be kept is 2") != std::string::npos,
+                     error.hint().c_str());
+        }
+    }
+
+    void what_cannot_be_kept_names_what_can_data() {
+        QTest::addColumn<int>("kept");
+        QTest::addColumn<int>("groups");
+        QTest::addColumn<int>("top_k");
+        QTest::addColumn<std::vector<std::int32_t>>("locked");
+        QTest::addColumn<std::vector<std::int32_t>>("forced_out");
+        QTest::addColumn<QString>("nearest");
+        const Ids none;
+        QTest::newRow("too few") << 3 << 1 << 4 << none << none << "is 4.";
+        QTest::newRow("unequal groups") << 5 << 4 << 2 << none << none << "is 4.";
+        QTest::newRow("between, the larger") << 6 << 4 << 2 << none << none << "is 8.";
+        QTest::newRow("out of reach") << 4 << 4 << 4 << none << none << "is 8.";
+        QTest::newRow("locked") << 4 << 1 << 2 << Ids{0, 1, 2, 3, 4, 5} << none << "is 6.";
+        QTest::newRow("locked in one group") << 4 << 4 << 2 << Ids{0, 1, 2} << none << "is 12.";
+        QTest::newRow("forced out") << 14 << 1 << 2 << none << Ids{0, 1, 2} << "is 13.";
+        QTest::newRow("forced out of a group") << 16 << 4 << 2 << none << Ids{0, 1} << "is 8.";
+    }
+    void what_cannot_be_kept_names_what_can() {
+        QFETCH(int, kept);
+        QFETCH(int, groups);
+        QFETCH(int, top_k);
+        QFETCH(std::vector<std::int32_t>, locked);
+        QFETCH(std::vector<std::int32_t>, forced_out);
+        QFETCH(QString, nearest);
+        MoeConfig config = tiny::config(1, 16, top_k);
+        config.router.num_groups = groups;
+        config.router.top_groups = std::min(groups, 2);
+        const auto stats = tiny::stats(
+            {tiny::layer(std::vector<std::int64_t>(16, 5), std::vector<double>(16, 1.0))}, top_k);
+        SelectOptions options = keeping(kept);
+        options.wishes[0] = {{}, locked, forced_out};
+        try {
+            select_experts(stats, config, options);
+            QFAIL("accepted");
+        } catch (const Error& error) {
+            QCOMPARE(error.code(), ErrorCode::RunRecipe);
+            QVERIFY2(QString::fromStdString(error.hint()).contains(nearest), error.hint().c_str());
+        }
+    }
+
+    void tasks_weigh_by_rank() {
+        auto layer = tiny::layer({50, 40, 30, 20}, {4, 3, 2, 1});
+        layer.task_tokens = {100, 40};
+        layer.task_count = {10, 10, 10, 10, 10, 10, 10, 10};
+        layer.task_gate_sum.assign(8, 1.0);
+        layer.task_gated_norm_sum = {40, 30, 20, 10, 1, 2, 9, 8};
+        auto stats = tiny::stats({layer});
+        stats.tasks = {"python", "prose"};
+        const MoeConfig config = tiny::config(1, 4, 1);
+        const auto kept = [&](std::map<std::string, double> weights) {
+            SelectOptions options = keeping(2);
+            options.champion_share = 0;
+            options.task_weights = std::move(weights);
+            return select_experts(stats, config, options).layers.at(0).kept;
+        };
+        QCOMPARE(kept({}), (Ids{0, 1}));
+        QCOMPARE(kept({{"python", 1}}), (Ids{0, 1}));
+        QCOMPARE(kept({{"prose", 2}}), (Ids{2, 3}));
+        // Ranks 3 2 1 0 and 0 1 3 2, over 3: 2 : 1 makes 6 5 5 2, and the tie goes by count.
+        QCOMPARE(kept({{"python", 2}, {"prose", 1}}), (Ids{0, 1}));
+        QCOMPARE(kept({{"python", 1}, {"prose", 1}}), (Ids{0, 2}));
+        QVERIFY_THROWS_EXCEPTION(Error, kept({{"poetry", 1}}));
+        QVERIFY_THROWS_EXCEPTION(Error, kept({{"prose", -1}}));
+        QVERIFY_THROWS_EXCEPTION(Error, kept({{"prose", 0}}));
+        SelectOptions by_norm = keeping(2, "ean_mean");
+        by_norm.task_weights = {{"prose", 1}};
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, by_norm));
+    }
+
+    void equal_scores_share_their_rank() {
+        QCOMPARE(rank_normalised({0, 5, 0, 7, 0}),
+                 (std::vector<double>{0.25, 0.75, 0.25, 1, 0.25}));
+    }
+
+    void lowest_task_keeps_as_much_as_it_can() {
+        constexpr std::size_t kExperts = 8;
+        constexpr int kRounds = 20;
+        Rng rng(3);
+        double of_best = 0;
+        for (int round = 0; round < kRounds; ++round) {
+            auto layer = tiny::layer(std::vector<std::int64_t>(kExperts, 9),
+                                     std::vector<double>(kExperts, 1.0));
+            layer.task_tokens = {10, 10, 10};
+            layer.task_count.assign(3 * kExperts, 3);
+            layer.task_gate_sum.assign(3 * kExperts, 1.0);
+            layer.task_gated_norm_sum.resize(3 * kExperts);
+            for (double& mass : layer.task_gated_norm_sum) mass = std::pow(rng.uniform(), 3);
+            auto stats = tiny::stats({layer});
+            stats.tasks = {"a", "b", "c"};
+            SelectOptions options = keeping(4);
+            options.champion_share = 0;
+            options.task_mix = TaskMix::MaxMin;
+            const TaskShares shares = task_shares(layer, {1, 1, 1});
+            const double found = lowest_task_share(
+                shares,
+                select_experts(stats, tiny::config(1, kExperts, 1), options).layers.at(0).kept);
+            double best = 0;
+            for (unsigned set = 0; set < 1U << kExperts; ++set) {
+                Ids ids;
+                for (unsigned e = 0; e < kExperts; ++e) {
+                    if ((set >> e & 1U) != 0) ids.push_back(static_cast<std::int32_t>(e));
+                }
+                if (ids.size() == 4) best = std::max(best, lowest_task_share(shares, ids));
+            }
+            QVERIFY2(found >= 0.9 * best, qPrintable(QString::number(found / best)));
+            of_best += found / best / kRounds;
+        }
+        QVERIFY2(of_best > 0.98, qPrintable(QString::number(of_best)));
+    }
+
+    void experts_on_either_side_of_the_cut_are_listed() {
+        auto layer = tiny::layer({5, 5, 5, 5}, {4, 3, 2.9, 1});
+        for (double& square : layer.gated_norm_sq_sum) square += 5;  // variance 1, error 0.45
+        const auto plan = select_experts(tiny::stats({layer}), tiny::config(1, 4, 1), keeping(2));
+        const Json& reasons = plan.reasons.at("layers").at(0);
+        QCOMPARE(reasons.at("uncertain").dump(), std::string("[1,2]"));
+        QVERIFY(std::abs(reasons.at("standard_error_at_cut").get<double>() - std::sqrt(0.2)) <
+                1e-12);
+    }
+
+    void choices_by_doublings_of_the_data_are_compared() {
+        auto layer = tiny::layer({16, 16, 16, 16}, {4, 3, 2, 1});
+        layer.doubling_count = {2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8};
+        // T/8 keeps 2 and 3, T/4 1 and 3, half of the data 0 and 1, and so does all of it.
+        layer.doubling_gated_norm_sum = {1, 2, 3, 4, 1, 6, 0, 6, 40, 30, 0, 0, 22, 10, 29, 6};
+        QCOMPARE(stability_curve(layer, 2), (std::vector<double>{1.0 / 3, 1.0 / 3, 1.0}));
+        layer.doubling_count.assign(16, 0);  // of so few windows that none fell there
+        QVERIFY(stability_curve(layer, 2).empty());
+    }
+
+    void names_of_scopes_and_mixes() {
+        QVERIFY(parse_scope("across") == SelectScope::Across);
+        QVERIFY(parse_task_mix("max-min") == TaskMix::MaxMin);
+        QVERIFY_THROWS_EXCEPTION(Error, parse_scope("all"));
+        QVERIFY_THROWS_EXCEPTION(Error, parse_task_mix("min-max"));
+        QVERIFY((parse_task_weights("code=2,chat=0.5") ==
+                 std::map<std::string, double>{{"code", 2}, {"chat", 0.5}}));
+        QVERIFY(parse_task_weights("").empty());
+        for (const char* text : {"code", "code=", "=1", "code=x", "code=-1", "code=1,code=2"}) {
+            QVERIFY_THROWS_EXCEPTION(Error, parse_task_weights(text));
+        }
+        QCOMPARE(parse_layer_experts("3:5,17").second, (Ids{5, 17}));
+        for (const char* text : {"3", "3:", "3:x", ":5", "-1:5", "3:5,-2", "3:5,,6"}) {
+            QVERIFY_THROWS_EXCEPTION(Error, parse_layer_experts(text));
+        }
+    }
+
+    void plans_of_constants_are_not_written() {
+        auto layer = tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1});
+        layer.output_sum = {0, 5, 10, 15};  // one number each: nearly always 3 from the third
+        for (std::size_t e = 0; e < 4; ++e) layer.norm_sq_sum[e] = 45.5;
+        const MoeConfig config = tiny::config(1, 4, 1);
+        const auto plan = select_experts(tiny::stats({layer}), config, keeping(2, "mone"));
+        QCOMPARE(plan.layers.at(0).kept, (Ids{0, 1}));  // those that vary most stay
+        QVERIFY_THROWS_EXCEPTION(Error, require_writable(plan, config));
     }
 
     void each_group_keeps_as_many() {
