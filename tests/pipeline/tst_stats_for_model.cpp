@@ -30,9 +30,16 @@ ExpertStats numbered_stats(const ModelSource& model) {
             layer.half_count[experts + e] = 2000 + static_cast<std::int64_t>(e);
             for (std::size_t f = 0; f < experts; ++f) {
                 layer.coactivation[e * experts + f] = static_cast<std::int64_t>(10 * e + f);
+                layer.gated_gram.push_back(static_cast<double>(10 * e + f));
             }
+            layer.doubling_count[3 * experts + e] = 3000 + static_cast<std::int64_t>(e);
+            TopContext context;
+            context.row = static_cast<std::int64_t>(e);
+            layer.top_contexts.push_back({context});
             layer.output_sum.insert(layer.output_sum.end(), {double(e), double(e) + 0.5});
         }
+        layer.hidden_sq_sum = {7};
+        layer.input_sample = {1, 2};
         stats.layers[index] = layer;
     }
     return stats;
@@ -62,6 +69,12 @@ private Q_SLOTS:
         QCOMPARE(layer.half_count, (std::vector<std::int64_t>{0, 0, 0, 2000, 2002, 2003}));
         QCOMPARE(layer.coactivation, (std::vector<std::int64_t>{0, 2, 3, 20, 22, 23, 30, 32, 33}));
         QCOMPARE(layer.output_sum, (std::vector<double>{0, 0.5, 2, 2.5, 3, 3.5}));
+        QCOMPARE(layer.gated_gram, (std::vector<double>{0, 2, 3, 20, 22, 23, 30, 32, 33}));
+        QCOMPARE(layer.doubling_count.back(), 3003);
+        QCOMPARE(layer.doubling_count.size(), 3 * kDoublings);
+        QCOMPARE(layer.top_contexts.at(1).front().row, 2);
+        QCOMPARE(layer.hidden_sq_sum, (std::vector<double>{7}));  // of no expert
+        QCOMPARE(layer.input_sample, (std::vector<double>{1, 2}));
         QCOMPARE(layer.gate_histogram.size(), 3 * kGateHistogramBins);
     }
 
