@@ -26,7 +26,8 @@ void parse(QCommandLineParser& parser, const QApplication& application) {
         tr("Shapes Mixture-of-Experts language models until they fit."));
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addOption({QStringLiteral("page"), tr("Opens this page: start, wizard, runs or play."),
+    parser.addOption({QStringLiteral("page"),
+                      tr("Opens this page: start, models, wizard, runs or play."),
                       QStringLiteral("name")});
     parser.addPositionalArgument(QStringLiteral("paths"),
                                  tr("Model folders, .gguf files, recipes, texts."),
@@ -42,7 +43,7 @@ int showWindow(const QCommandLineParser& parser, espalier::ui::ThemeController& 
     const QString page = parser.value(QStringLiteral("page"));
     if (!page.isEmpty() && !window.showPage(page)) {
         throw Error(ErrorCode::UsageInvalid, tr("There is no page \"%1\".").arg(page).toStdString(),
-                    tr("Give start, wizard, runs or play.").toStdString());
+                    tr("Give start, models, wizard, runs or play.").toStdString());
     }
     window.openPaths(parser.positionalArguments());
     window.show();

@@ -42,7 +42,8 @@ Listing list(const fs::path& folder) {
         std::error_code ignored;  // an entry that vanishes meanwhile is not there
         const std::string name = entries->path().filename().string();
         if (entries->is_regular_file(ignored)) {
-            listing.files[name] = {entries->path(), entries->file_size(ignored)};
+            const std::uintmax_t bytes = entries->file_size(ignored);
+            listing.files[name] = {entries->path(), ignored ? 0 : bytes};
         } else if (entries->is_symlink(ignored) && !entries->exists(ignored)) {
             listing.broken.insert(name);
         }

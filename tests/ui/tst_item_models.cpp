@@ -6,6 +6,8 @@
 #include "ui/models/chats_model.h"
 #include "ui/models/data_files_model.h"
 #include "ui/models/format.h"
+#include "ui/models/library_filter.h"
+#include "ui/models/library_model.h"
 #include "ui/models/log_model.h"
 #include "ui/models/metrics_model.h"
 #include "ui/models/roles.h"
@@ -23,6 +25,46 @@ RunSummary run(const char* path, const char* state) {
     summary.name = summary.path.mid(1);
     summary.state = QLatin1String(state);
     return summary;
+}
+
+/// A model with experts, as its headers tell.
+ModelEntry model(const char* path) {
+    ModelEntry entry;
+    entry.path = QLatin1String(path);
+    entry.name = entry.path.mid(1);
+    entry.bytes = 8'000'000'000;
+    ModelFacts& facts = entry.facts.emplace();
+    facts.family = QStringLiteral("qwen3_moe");
+    facts.layers = facts.routedLayers = 4;
+    facts.hiddenSize = 64;
+    facts.experts = 128;
+    facts.topK = 8;
+    facts.parameters = 4'000'000'000;
+    facts.activeParameters = 1'000'000'000;
+    facts.tensorBytes = 8'000'000'000;
+    facts.types = {{QStringLiteral("BF16"), facts.tensorBytes}};
+    facts.cachePerToken = 1000;
+    facts.bufferBytes = 500;
+    return entry;
+}
+
+MachineInfo machine(double available, double diskFree) {
+    MachineInfo info;
+    info.availableBytes = static_cast<std::uint64_t>(available);
+    info.diskFreeBytes = static_cast<std::uint64_t>(diskFree);
+    return info;
+}
+
+/// The rows of a tree, children in brackets, in their order.
+QString treeOf(const QAbstractItemModel& model, const QModelIndex& parent = {}) {
+    QStringList names;
+    for (int row = 0; row < model.rowCount(parent); ++row) {
+        const QModelIndex index = model.index(row, 0, parent);
+        const QString below = treeOf(model, index);
+        names.append(index.data().toString() +
+                     (below.isEmpty() ? QString() : QStringLiteral("(%1)").arg(below)));
+    }
+    return names.join(QLatin1Char(' '));
 }
 
 QString cell(const QAbstractItemModel& model, int row, int column) {
@@ -131,6 +173,130 @@ private Q_SLOTS:
         progress.take(StageProgress{1, 0.5, "layer 3 of 6"});
         QCOMPARE(progress.fraction(), 0.375);
         QVERIFY(progress.sentence().startsWith(QStringLiteral("Prune 2/4 · layer 3 of 6 · 38 %")));
+    }
+
+    void models_stand_below_what_they_were_made_from() {
+        LibraryModel library;
+        QAbstractItemModelTester tester(&library);
+        ModelEntry byRun = model("/cut");
+        byRun.parentPath = QStringLiteral("/base");
+        ModelEntry byName = model("/small.gguf");
+        byName.facts->baseName = QStringLiteral("cut");
+        ModelEntry byHash = model("/other");
+        byHash.facts->baseName = QStringLiteral("renamed");
+        byHash.facts->baseHash = QStringLiteral("abc");
+        library.put({byRun, byName, byHash});
+        QCOMPARE(library.rowCount(), 2);  // the original of one is there already
+        const QPersistentModelIndex chosen = library.find(QStringLiteral("/other"));
+        ModelEntry base = model("/base");
+        base.hash = QStringLiteral("abc");
+        library.put({base});
+        LibraryFilter sorted;
+        sorted.setSourceModel(&library);
+        sorted.sort(LibraryModel::Name);
+        QCOMPARE(treeOf(sorted), QStringLiteral("base(cut(small.gguf) other)"));
+        QCOMPARE(chosen.data().toString(), QStringLiteral("other"));
+        library.keepOnly({QStringLiteral("/cut"), QStringLiteral("/small.gguf")});
+        QCOMPARE(treeOf(sorted), QStringLiteral("cut(small.gguf)"));
+        QVERIFY(!chosen.isValid());
+    }
+
+    void models_that_claim_each_other_stay_apart() {
+        LibraryModel library;
+        QAbstractItemModelTester tester(&library);
+        ModelEntry a = model("/a");
+        ModelEntry b = model("/b");
+        a.parentPath = b.path;
+        b.parentPath = a.path;
+        library.put({a, b});
+        QCOMPARE(library.count(), 2);
+        QCOMPARE(library.rowCount(), 1);
+        b.parentPath.clear();
+        library.put({b});
+        QCOMPARE(treeOf(library), QStringLiteral("b(a)"));
+    }
+
+    void a_model_stays_as_long_as_its_child_is_asked_for() {
+        LibraryModel library;
+        ModelEntry child = model("/child.gguf");
+        child.parentPath = QStringLiteral("/base");
+        library.put({model("/base"), child, model("/third")});
+        LibraryFilter filter;
+        QAbstractItemModelTester tester(&filter);
+        filter.setSourceModel(&library);
+        filter.sort(LibraryModel::Name);
+        filter.setFormat(FormatFilter::Gguf);
+        QCOMPARE(treeOf(filter), QStringLiteral("base(child.gguf)"));
+        filter.setFormat(FormatFilter::All);
+        filter.setText(QStringLiteral("QWEN third"));
+        QCOMPARE(treeOf(filter), QStringLiteral("third"));
+        filter.setText({});
+        filter.setExperts(ExpertsFilter::WithoutExperts);
+        QCOMPARE(filter.rowCount(), 0);
+    }
+
+    void a_model_fits_or_not_data() {
+        QTest::addColumn<double>("available");
+        QTest::addColumn<double>("diskFree");
+        QTest::addColumn<bool>("canCompress");
+        QTest::addColumn<QString>("word");
+        // 8 GB of weights and 0.54 GB beside them; a quarter is read for each token.
+        QTest::addRow("enough") << 9.6e9 << 0.0 << true << QStringLiteral("✓ fits");
+        QTest::addRow("just so") << 9.0e9 << 0.0 << true << QStringLiteral("! tight");
+        QTest::addRow("a little over")
+            << 7.0e9 << 0.0 << true << QStringLiteral("⇄ fits with paging");
+        QTest::addRow("not one token")
+            << 2.0e9 << 9e9 << true << QStringLiteral("▼ needs compressing");
+        QTest::addRow("no room for a result") << 2.0e9 << 1e9 << true << QStringLiteral("✕ cannot");
+        QTest::addRow("nothing to cut") << 2.0e9 << 9e9 << false << QStringLiteral("✕ cannot");
+    }
+
+    void a_model_fits_or_not() {
+        QFETCH(double, available);
+        QFETCH(double, diskFree);
+        QFETCH(bool, canCompress);
+        LibraryModel library;
+        library.setMachine(machine(available, diskFree));
+        library.setContext(1000);
+        ModelEntry entry = model("/m");
+        if (!canCompress) entry.facts->experts = 0;
+        library.put({entry});
+        QTEST(cell(library, 0, LibraryModel::Fits), "word");
+        const auto sum = library.fit(library.index(0, 0));
+        QCOMPARE(sum->cache, 1'000'000ULL);
+        QCOMPARE(sum->total, 8'000'000'000ULL + 1'000'000 + 500 + (512ULL << 20));
+    }
+
+    void the_context_moves_the_border() {
+        LibraryModel library;
+        library.setMachine(machine(9.6e9, 0));
+        library.setContext(1000);
+        library.put({model("/m")});
+        QSignalSpy changes(&library, &QAbstractItemModel::dataChanged);
+        library.setContext(500'000);
+        QCOMPARE(cell(library, 0, LibraryModel::Fits), QStringLiteral("! tight"));
+        QCOMPARE(changes.size(), 1);
+    }
+
+    void the_table_says_why_a_model_cannot_be_compressed() {
+        LibraryModel library;
+        ModelEntry dense = model("/a");
+        dense.facts->experts = 0;
+        ModelEntry unknown = model("/b");
+        unknown.facts->problem = QStringLiteral("unknown");
+        unknown.facts->problemCode = QStringLiteral("E-ARCH-01");
+        ModelEntry damaged = model("/c");
+        damaged.facts->problemCode = QStringLiteral("E-FILE-03");
+        ModelEntry half = model("/d");
+        half.gap = ModelGap::Parts;
+        half.facts.reset();
+        library.put({dense, unknown, damaged, half, model("/e")});
+        QStringList words;
+        for (int row = 0; row < 5; ++row) words.append(cell(library, row, LibraryModel::Experts));
+        QCOMPARE(words, (QStringList{"no experts", "unknown family", "damaged", "parts missing",
+                                     "128 × 4, 8"}));
+        QVERIFY(library.index(0, 0).data(LibraryModel::IsDimRole).toBool());
+        QVERIFY(!library.index(4, 0).data(LibraryModel::IsDimRole).toBool());
     }
 
     void numbers_are_written_for_people_data() {

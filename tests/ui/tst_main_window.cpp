@@ -19,8 +19,8 @@ using namespace espalier::ui;
 
 namespace {
 
-const QStringList kPages{QStringLiteral("start"), QStringLiteral("wizard"), QStringLiteral("runs"),
-                         QStringLiteral("play")};
+const QStringList kPages{QStringLiteral("start"), QStringLiteral("models"),
+                         QStringLiteral("wizard"), QStringLiteral("runs"), QStringLiteral("play")};
 
 }  // namespace
 
@@ -143,6 +143,22 @@ private Q_SLOTS:
             const QStringList complaints = elisionComplaints(m_fixture->window());
             QVERIFY2(complaints.isEmpty(), qPrintable(complaints.join(QLatin1Char('\n'))));
         }
+    }
+
+    void figures_are_changed_in_place() {
+        InfoView view(QStringLiteral("figures"));
+        const auto rowsOf = [](const QString& memory) {
+            return std::vector<InfoRow>{{QStringLiteral("memory"), {}, memory, false, {}},
+                                        {QStringLiteral("disk"), {}, {}, false, {}}};
+        };
+        view.setRows(rowsOf(QStringLiteral("1 GiB")));
+        const auto labels = view.findChildren<QLabel*>();
+        QCOMPARE(labels.size(), 4);
+        view.setRows(rowsOf(QStringLiteral("2 GiB")));
+        QCOMPARE(view.findChildren<QLabel*>(), labels);
+        QCOMPARE(labels[1]->text(), QStringLiteral("2 GiB"));
+        view.setRows({rowsOf({}).front()});
+        QCOMPARE(view.findChildren<QLabel*>().size(), 2);
     }
 
     void pages_are_drawn_in_both_themes() {

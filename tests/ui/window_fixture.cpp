@@ -19,6 +19,10 @@ using namespace espalier::ui;
 WindowFixture::WindowFixture() {
     qputenv("ESPALIER_UI_TEST", "1");
     QApplication::setQuitOnLastWindowClosed(false);  // one test's window closes, the next one's not
+    // No models but those that a test puts there.
+    qputenv("HOME", QFile::encodeName(homeFolder()));
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"})
+        qunsetenv(name);
     qputenv("ESPALIER_DATA_DIR", QFile::encodeName(dataFolder()));
     qputenv("ESPALIER_CONFIG_DIR", QFile::encodeName(m_folder.path() + QStringLiteral("/config")));
     qputenv("ESPALIER_SAMPLE_DIR", ESPALIER_SAMPLE);

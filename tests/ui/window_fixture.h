@@ -19,6 +19,7 @@ public:
     espalier::ui::ThemeController& theme() { return *m_theme; }
     espalier::ui::RunController& runs() { return *m_runs; }
     espalier::ui::PlaygroundWorker& playground() { return *m_playground; }
+    QString homeFolder() const { return m_folder.path() + QStringLiteral("/home"); }
     QString dataFolder() const { return m_folder.path() + QStringLiteral("/data"); }
 
     /// The widget of that name. @throws std::runtime_error if there is none

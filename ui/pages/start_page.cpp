@@ -62,7 +62,7 @@ void StartPage::buildLayout() {
     connect(m_recover, &QPushButton::clicked, this,
             [this] { Q_EMIT resumeRequested(m_interrupted); });
     m_drop = new DropArea(QStringLiteral("start_drop_view"),
-                          tr("Drop a model folder, a .gguf, a recipe or a text here"));
+                          tr("Drop a model, a folder of models, a recipe or a text here"));
     m_drop->setAcceptDrops(false);  // the whole page accepts
 
     m_columns = new QBoxLayout(QBoxLayout::LeftToRight);

@@ -18,35 +18,43 @@ InfoView::InfoView(const QString& name, QWidget* parent)
     m_layout->setColumnStretch(1, 1);
 }
 
+void InfoView::addLine() {
+    const int line = static_cast<int>(m_lines.size());
+    auto* label = new TextLabel(TextKind::Secondary);
+    label->setWordWrap(false);
+    auto* value = new TextLabel(TextKind::Body);
+    value->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_layout->addWidget(label, line, 0, Qt::AlignTop);
+    m_layout->addWidget(value, line, 1, Qt::AlignTop);
+    m_lines.push_back({label, value});
+}
+
+void InfoView::show(const Line& line, const InfoRow& row) {
+    line.label->setText(row.label);
+    // Rich text, so that the slant survives changes of the font.
+    line.value->setTextFormat(row.isEstimate ? Qt::RichText : Qt::PlainText);
+    line.value->setText(row.isEstimate ? QStringLiteral("<i>%1</i>").arg(row.value.toHtmlEscaped())
+                                       : row.value);
+    line.value->setAccessibleName(QStringLiteral("%1: %2").arg(row.label, row.value));
+    line.label->setToolTip(row.tip);
+    line.value->setToolTip(row.tip);
+}
+
 void InfoView::setRows(const std::vector<InfoRow>& rows) {
     if (rows == m_rows) return;
-    m_rows = rows;
-    while (QLayoutItem* item = m_layout->takeAt(0)) {
-        delete item->widget();
-        delete item;
+    while (m_lines.size() > rows.size()) {
+        delete m_lines.back().label;
+        delete m_lines.back().value;
+        m_lines.pop_back();
     }
     QStringList sentences;
-    int line = 0;
-    for (const InfoRow& row : rows) {
-        auto* label = new TextLabel(TextKind::Secondary, row.label);
-        label->setWordWrap(false);
-        auto* value = new TextLabel(TextKind::Body, row.value);
-        value->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        if (row.isEstimate) {
-            // Rich text, so that the slant survives changes of the font.
-            value->setTextFormat(Qt::RichText);
-            value->setText(QStringLiteral("<i>%1</i>").arg(row.value.toHtmlEscaped()));
-        } else {
-            value->setTextFormat(Qt::PlainText);
-        }
-        value->setAccessibleName(QStringLiteral("%1: %2").arg(row.label, row.value));
-        label->setToolTip(row.tip);
-        value->setToolTip(row.tip);
-        m_layout->addWidget(label, line, 0, Qt::AlignTop);
-        m_layout->addWidget(value, line, 1, Qt::AlignTop);
-        sentences.append(value->accessibleName());
-        ++line;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const bool isNew = i >= m_lines.size();
+        if (isNew) addLine();
+        if (isNew || rows[i] != m_rows[i]) show(m_lines[i], rows[i]);
+        sentences.append(m_lines[i].value->accessibleName());
     }
+    m_rows = rows;
     setAccessibleDescription(sentences.join(QStringLiteral(". ")));
 }
 

@@ -7,6 +7,8 @@ class QGridLayout;
 
 namespace espalier::ui {
 
+class TextLabel;
+
 struct InfoRow {
     QString id;  ///< stable, for tests: "memory"
     QString label;
@@ -16,7 +18,8 @@ struct InfoRow {
     bool operator==(const InfoRow&) const = default;
 };
 
-/// Labels on the left, values on the right.
+/// Labels on the left, values on the right. Rows that stay are changed in place: nothing flickers,
+/// and what is selected in them stays so.
 class InfoView : public QWidget {
     Q_OBJECT
 
@@ -27,7 +30,16 @@ public:
     QString value(const QString& id) const;
 
 private:
+    struct Line {
+        TextLabel* label;
+        TextLabel* value;
+    };
+
+    void addLine();
+    static void show(const Line& line, const InfoRow& row);
+
     std::vector<InfoRow> m_rows;
+    std::vector<Line> m_lines;
     QGridLayout* m_layout;
 };
 

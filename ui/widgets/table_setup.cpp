@@ -2,8 +2,19 @@
 
 #include <QHeaderView>
 #include <QTableView>
+#include <QTreeView>
 
 namespace espalier::ui {
+namespace {
+
+void setUpHeader(QHeaderView& header) {
+    header.setHighlightSections(false);
+    header.setSectionResizeMode(QHeaderView::ResizeToContents);
+    header.setSectionResizeMode(0, QHeaderView::Stretch);
+    header.setStretchLastSection(false);
+}
+
+}  // namespace
 
 void setUpTable(QTableView& table) {
     table.setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -14,11 +25,19 @@ void setUpTable(QTableView& table) {
     table.setTextElideMode(Qt::ElideMiddle);
     table.verticalHeader()->hide();
     table.verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    QHeaderView& header = *table.horizontalHeader();
-    header.setHighlightSections(false);
-    header.setSectionResizeMode(QHeaderView::ResizeToContents);
-    header.setSectionResizeMode(0, QHeaderView::Stretch);
-    header.setStretchLastSection(false);
+    setUpHeader(*table.horizontalHeader());
+}
+
+void setUpTree(QTreeView& tree) {
+    tree.setSelectionBehavior(QAbstractItemView::SelectRows);
+    tree.setSelectionMode(QAbstractItemView::SingleSelection);
+    tree.setUniformRowHeights(true);
+    tree.setAllColumnsShowFocus(true);
+    tree.setTabKeyNavigation(false);
+    tree.setWordWrap(false);
+    tree.setTextElideMode(Qt::ElideMiddle);
+    tree.setExpandsOnDoubleClick(false);
+    setUpHeader(*tree.header());
 }
 
 }  // namespace espalier::ui

@@ -16,6 +16,7 @@
 #include "formats/hub_folder.h"
 #include "store/database.h"
 #include "ui/bridge/background_worker.h"
+#include "ui/pages/models_page.h"
 #include "ui/pages/play_page.h"
 #include "ui/pages/runs_page.h"
 #include "ui/pages/start_page.h"
@@ -76,10 +77,12 @@ void MainWindow::buildLayout() {
     m_stack->setObjectName(QStringLiteral("pages"));
     m_strip = new JobStrip;
     m_start = new StartPage(m_services);
+    m_models = new ModelsPage(m_services);
     m_wizard = new WizardPage(m_services);
     m_runs = new RunsPage(m_services);
     m_play = new PlayPage(m_services);
     addPage(m_start, QStringLiteral("start"), tr("Start"));
+    addPage(m_models, QStringLiteral("models"), tr("Models"));
     addPage(m_wizard, QStringLiteral("compress"), tr("Compress"));
     addPage(m_runs, QStringLiteral("runs"), tr("Runs"));
     addPage(m_play, QStringLiteral("play"), tr("Play"));
@@ -110,6 +113,8 @@ void MainWindow::connectPages() {
     connect(m_start, &StartPage::runOpened, this, &MainWindow::openRun);
     connect(m_start, &StartPage::resumeRequested, this, &MainWindow::resumeRun);
     connect(m_start, &StartPage::filesDropped, this, &MainWindow::openPaths);
+    connect(m_models, &ModelsPage::compressRequested, this, &MainWindow::compressModel);
+    connect(m_models, &ModelsPage::playRequested, this, &MainWindow::playModel);
     connect(m_runs, &RunsPage::compressRequested, this, [this] { goTo(Compress); });
     connect(m_runs, &RunsPage::playRequested, this, &MainWindow::playModel);
     connect(m_runs, &RunsPage::resumeRequested, this, &MainWindow::resumeRun);
@@ -119,6 +124,7 @@ void MainWindow::connectPages() {
         m_wizard->openSample();
     };
     connect(m_start, &StartPage::sampleRequested, this, openSample);
+    connect(m_models, &ModelsPage::sampleRequested, this, openSample);
     connect(m_runs, &RunsPage::sampleRequested, this, openSample);
 }
 
@@ -150,14 +156,16 @@ void MainWindow::openPaths(const QStringList& paths) {
         const QFileInfo file(path);
         if (isModel(file)) {
             if (file.isDir()) {
-                goTo(Compress);
-                m_wizard->openModel(file.absoluteFilePath());
+                compressModel(file.absoluteFilePath());
             } else {
                 playModel(file.absoluteFilePath());
             }
         } else if (file.isFile() && isRecipe(file)) {
             goTo(Compress);
             m_wizard->openRecipe(file.absoluteFilePath());
+        } else if (file.isDir()) {
+            goTo(Models);
+            m_models->addPaths({file.absoluteFilePath()});
         } else if (file.isFile()) {
             texts.append(file.absoluteFilePath());
         } else {
@@ -229,6 +237,11 @@ void MainWindow::focusInto(QWidget& pane) {
 void MainWindow::openRun(const QString& folder) {
     goTo(Runs);
     m_runs->openRun(folder);
+}
+
+void MainWindow::compressModel(const QString& model) {
+    goTo(Compress);
+    m_wizard->openModel(model);
 }
 
 void MainWindow::playModel(const QString& model) {

@@ -18,6 +18,7 @@ class QStackedWidget;
 namespace espalier::ui {
 
 class JobStrip;
+class ModelsPage;
 class NavRail;
 class Page;
 class PlayPage;
@@ -42,7 +43,7 @@ protected:
     void closeEvent(QCloseEvent* event) override;
 
 private:
-    enum PageIndex { Start, Compress, Runs, Play };
+    enum PageIndex { Start, Models, Compress, Runs, Play };
 
     void buildLayout();
     using QMainWindow::addAction;
@@ -65,6 +66,7 @@ private:
     static void focusInto(QWidget& pane);
     void resumeRun(const QString& folder);
     void openRun(const QString& folder);
+    void compressModel(const QString& model);
     void playModel(const QString& model);
     void takeRunEvents(const std::vector<RunEvent>& events);
     void takeRunState(JobState state);
@@ -82,6 +84,7 @@ private:
     QStackedWidget* m_stack;
     JobStrip* m_strip;
     StartPage* m_start;
+    ModelsPage* m_models;
     WizardPage* m_wizard;
     RunsPage* m_runs;
     PlayPage* m_play;
