@@ -18,15 +18,18 @@ struct PruneCommand {
     std::string model;
     SelectionOptions selection;
     std::string plan;
+    std::string channels;
     std::string out;
 };
 
 ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model, const Session& session) {
     const bool chooses = !options.selection.stats.empty() && !options.selection.keep.empty();
+    if (!chooses && options.plan.empty() && !options.channels.empty()) return {};  // all experts
     if (chooses == !options.plan.empty()) {
-        throw Error(ErrorCode::UsageInvalid,
-                    "Pruning needs either --stats and --keep, or --expert-plan.",
-                    "Give statistics and how much stays, or a plan that `select` wrote.");
+        throw Error(
+            ErrorCode::UsageInvalid, "Pruning needs either --stats and --keep, or --expert-plan.",
+            "Give statistics and how much stays, or a plan that `select` wrote; or channels "
+            "with --channel-plan.");
     }
     if (chooses) return options.selection.choose(model, session);
     ExpertPlan plan = load_expert_plan(options.plan);
@@ -38,18 +41,28 @@ ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model, const 
 std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
-    require_apart(options.out, {model->path(), options.selection.stats, options.plan});
+    require_apart(options.out,
+                  {model->path(), options.selection.stats, options.plan, options.channels});
+    std::optional<ChannelPlan> channels;
+    if (!options.channels.empty()) channels = load_channel_plan(options.channels);
     const ExpertPlan plan = plan_of(options, *model, session);
     log_warnings(plan);
     ProgressLine line;
-    const Json lineage = {{"stage", "prune"}, {"config", {{"criterion", plan.criterion}}}};
-    const PruneReport report =
-        write_pruned({*model, plan, options.out, lineage, line.of_writer(), session.stop});
+    Json lineage = {{"stage", "prune"}, {"config", {{"criterion", plan.criterion}}}};
+    if (channels) lineage["config"]["channels"] = channels->kept;
+    const PruneReport report = write_pruned({.model = *model,
+                                             .plan = plan,
+                                             .out = options.out,
+                                             .lineage = lineage,
+                                             .progress = line.of_writer(),
+                                             .stop = session.stop,
+                                             .channels = channels ? &*channels : nullptr});
     line.clear();
     log_warnings(report);
     if (!session.json) {
-        fmt::print("{}: {} of {} experts a layer, {} → {}\n", options.out, report.experts_after,
-                   report.experts_before, size_text(report.bytes_before),
+        fmt::print("{}: {} of {} experts a layer, {} of {} channels each, {} → {}\n", options.out,
+                   report.experts_after, report.experts_before, report.width_after,
+                   report.width_before, size_text(report.bytes_before),
                    size_text(report.bytes_after));
     }
     return measure.result(options.out, metrics_of(report, plan));
@@ -63,6 +76,9 @@ void add_prune(CLI::App& app, Chosen& chosen) {
     command->add_option("MODEL", options->model, "Hub folder, .gguf or library name")->required();
     options->selection.add_to(*command);
     command->add_option("--expert-plan", options->plan, "A plan instead of --stats and --keep");
+    command->add_option("--channel-plan", options->channels,
+                        "Channels to cut, from `select --unit channels`; all experts stay without "
+                        "a plan of them");
     command->add_option("--out", options->out, "Folder, or .gguf if MODEL is one")->required();
     does(*command, chosen, options, prune);
 }

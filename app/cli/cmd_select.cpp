@@ -12,6 +12,7 @@
 #include "pipeline/output_place.h"
 #include "pipeline/probe_windows.h"
 #include "pipeline/stats_for_model.h"
+#include "prune/channel_plan.h"
 #include "routing/criterion.h"
 
 namespace espalier::cli {
@@ -132,10 +133,25 @@ struct SelectCommand {
     std::string out;
 };
 
+std::optional<Json> select_channel_plan(const SelectCommand& options, const ModelSource& model,
+                                        const Session& session) {
+    const Measure measure;
+    const ExpertStats stats = load_stats_for_model(options.selection.stats, model, true);
+    const ChannelPlan plan = select_channels(stats, model.config(),
+                                             {.keep = KeepTarget::parse(options.selection.keep),
+                                              .multiple = options.selection.channel_multiple});
+    save_channel_plan(plan, options.out);
+    if (!session.json) {
+        fmt::print("{} of {} channels of each expert stay\n", plan.kept, plan.width);
+    }
+    return measure.result(options.out, plan.reasons);
+}
+
 std::optional<Json> select(const SelectCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
     require_apart(options.out, {model->path(), options.selection.stats});
+    if (options.selection.unit == "channels") return select_channel_plan(options, *model, session);
     const ExpertPlan plan = options.selection.choose(*model, session);
     save_expert_plan(plan, options.out);
     log_warnings(plan);
@@ -158,6 +174,16 @@ void add_select(CLI::App& app, Chosen& chosen) {
     options->selection.add_to(*command);
     command->get_option("--stats")->required();
     command->get_option("--keep")->required();
+    command
+        ->add_option("--unit", options->selection.unit,
+                     "experts, or channels: every expert keeps --keep of its hidden channels")
+        ->check(CLI::IsMember({"experts", "channels"}))
+        ->capture_default_str();
+    command
+        ->add_option("--channel-multiple", options->selection.channel_multiple,
+                     "For channels: a multiple of this stays; 256 suits K-quants")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     command->add_option("--out", options->out, "The expert plan")->required();
     does(*command, chosen, options, select);
 }

@@ -26,6 +26,8 @@ struct SearchOptions {
 struct SelectionOptions {
     std::string stats;
     std::string keep;
+    std::string unit = "experts";
+    std::int64_t channel_multiple = 32;
     bool protects_nothing = false;
     std::string scope = "layers";
     std::string task_weights;

@@ -74,6 +74,17 @@ void take_experts(LayerStats& layer, std::size_t num_experts, const Ids& ids) {
     }
 }
 
+/// A model whose experts have lost channels has none of the statistics of each channel.
+void drop_other_widths(ExpertStats& stats, std::int64_t width) {
+    const auto size = static_cast<std::size_t>(stats.num_experts * width);
+    for (auto& [index, layer] : stats.layers) {
+        for (auto* values : {&layer.down_input_sq_sum, &layer.channel_energy, &layer.channel_max_sq,
+                             &layer.down_column_sq}) {
+            if (values->size() != size) values->clear();
+        }
+    }
+}
+
 [[noreturn]] void throw_foreign(const ModelSource& model) {
     throw Error(ErrorCode::RunRecipe,
                 fmt::format("The statistics were measured on another model than {}.",
@@ -131,6 +142,7 @@ ExpertStats stats_for_model(const ExpertStats& stats, const ModelSource& model,
         throw_foreign(model);
     }
     ExpertStats result = restrict_stats(stats, positions);
+    drop_other_widths(result, model.config().moe_intermediate_size);
     result.model_hash = hash;
     return result;
 }

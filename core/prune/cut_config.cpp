@@ -44,6 +44,41 @@ Json cut_config(const Json& config, std::int64_t num_experts, std::int64_t kept)
                 "Compare config.json with the original's.");
 }
 
+Json cut_width(const Json& config, std::int64_t width, std::int64_t kept) {
+    Json result = config;
+    const auto text = result.find("text_config");
+    std::vector<Json*> objects{&result};
+    if (text != result.end() && text->is_object()) objects.push_back(&*text);
+    for (Json* object : objects) {
+        // Where experts have a key of their own, the other one speaks of dense layers.
+        for (const char* key : {"moe_intermediate_size", "intermediate_size"}) {
+            const auto found = object->find(key);
+            if (found == object->end()) continue;
+            if (*found != width) break;
+            *found = kept;
+            return result;
+        }
+    }
+    throw Error(ErrorCode::ArchConfig,
+                fmt::format("No key of config.json holds the experts' width, {}.", width),
+                "Compare config.json with the original's.");
+}
+
+GgufMetadata cut_width(const GgufMetadata& metadata, std::int64_t width, std::int64_t kept) {
+    GgufMetadata result = metadata;
+    const std::string architecture = metadata.text("general.architecture");
+    for (const char* name : {".expert_feed_forward_length", ".feed_forward_length"}) {
+        const std::string key = architecture + name;
+        if (metadata.find(key) == nullptr) continue;
+        if (metadata.integer_or(key, 0) != width) break;
+        result.set(key, static_cast<std::uint32_t>(kept));
+        return result;
+    }
+    throw Error(ErrorCode::ArchConfig,
+                fmt::format("No key of the file holds the experts' width, {}.", width),
+                "Convert the model to GGUF again.");
+}
+
 GgufMetadata cut_metadata(const GgufMetadata& metadata, std::int64_t kept) {
     GgufMetadata result = metadata;
     const std::string architecture = metadata.text("general.architecture");

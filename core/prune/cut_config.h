@@ -13,7 +13,13 @@ namespace espalier {
 /// @throws Error ArchConfig if no key holds the count
 Json cut_config(const Json& config, std::int64_t num_experts, std::int64_t kept);
 
-/// The same for the keys `<architecture>.expert_count` and those that count prediction blocks.
+/// config.json with experts of `kept` channels instead of `width`.
+/// @throws Error ArchConfig if no key holds the width
+Json cut_width(const Json& config, std::int64_t width, std::int64_t kept);
+/// The same for `<architecture>.expert_feed_forward_length`, or `feed_forward_length` without it.
+GgufMetadata cut_width(const GgufMetadata& metadata, std::int64_t width, std::int64_t kept);
+
+/// cut_config() for the keys `<architecture>.expert_count` and those that count prediction blocks.
 GgufMetadata cut_metadata(const GgufMetadata& metadata, std::int64_t kept);
 
 }  // namespace espalier

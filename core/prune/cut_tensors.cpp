@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -41,7 +42,7 @@ CutTensor slice_experts(const NamedTensor& stored, const std::vector<std::int32_
         throw cannot_cut(stored.name, fmt::format("its shape {} does not begin with {} experts.",
                                                   shape_text(view.shape), num_experts));
     }
-    CutTensor cut{{stored.name, view.dtype, view.shape}, view, {}};
+    CutTensor cut{{stored.name, view.dtype, view.shape}, view, {}, {}};
     cut.spec.shape.front() = static_cast<std::int64_t>(kept.size());
     const std::size_t bytes = view.bytes.size() / static_cast<std::size_t>(num_experts);
     for (const std::int32_t expert : kept) {
@@ -51,8 +52,10 @@ CutTensor slice_experts(const NamedTensor& stored, const std::vector<std::int32_
 }
 
 CutTensor whole(const NamedTensor& stored, std::string name) {
-    return {
-        {std::move(name), stored.view.dtype, stored.view.shape}, stored.view, {stored.view.bytes}};
+    return {{std::move(name), stored.view.dtype, stored.view.shape},
+            stored.view,
+            {stored.view.bytes},
+            {}};
 }
 
 /// Nothing if the tensor belongs to an expert that goes.
@@ -70,9 +73,32 @@ std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::option
                  renamed(stored.name, key->expert, static_cast<std::size_t>(found - kept.begin())));
 }
 
+bool has_channels(const std::optional<TensorKey>& key) {
+    return key && (key->role == TensorRole::ExpertGate || key->role == TensorRole::ExpertUp ||
+                   key->role == TensorRole::ExpertDown);
+}
+
+/// The experts of a layer that stay, all of them if the plan says nothing.
+std::vector<std::int32_t> kept_experts(const ExpertPlan& plan, std::int64_t layer,
+                                       std::int64_t num_experts) {
+    const auto found = plan.layers.find(layer);
+    if (found != plan.layers.end()) return found->second.kept;
+    std::vector<std::int32_t> all(static_cast<std::size_t>(num_experts));
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+}
+
+std::uint64_t bytes_of(const TensorSpec& spec) {
+    const DTypeInfo& type = info(spec.dtype);
+    const auto elements = static_cast<std::uint64_t>(num_elements(spec.shape).value_or(0));
+    return elements / type.block_size * type.block_bytes;
+}
+
 }  // namespace
 
-CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan) {
+CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
+                     const ChannelPlan* channels) {
+    if (channels != nullptr) require_cuttable(model, *channels);
     const ExpertMask fits = plan.mask(model.config());  // throws if the plan does not
     static_cast<void>(fits);
     CutModel cut;
@@ -87,7 +113,14 @@ CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan) {
         const auto key = is_extra ? std::nullopt : model.role_of(stored.name);
         auto tensor = cut_tensor(stored, key, plan, model.config().router.num_experts);
         if (!tensor) continue;
-        for (const auto& piece : tensor->pieces) cut.bytes_after += piece.size();
+        if (channels != nullptr && has_channels(key)) {
+            ChannelCut narrow =
+                cut_channels(stored, *key, *channels,
+                             kept_experts(plan, key->layer, model.config().router.num_experts));
+            tensor->spec.shape = std::move(narrow.shape);
+            tensor->matrices = std::move(narrow.matrices);
+        }
+        cut.bytes_after += bytes_of(tensor->spec);
         cut.tensors.push_back(std::move(*tensor));
     }
     return cut;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/model_source.h"
+#include "prune/cut_channels.h"
 #include "prune/expert_plan.h"
 #include "tensor/tensor_view.h"
 
@@ -16,6 +17,7 @@ struct CutTensor {
     TensorSpec spec;
     TensorView source;  ///< what the pieces are of
     std::vector<std::span<const std::byte>> pieces;
+    std::vector<MatrixCut> matrices;  ///< in place of pieces, where channels are cut
 };
 
 struct CutModel {
@@ -27,7 +29,9 @@ struct CutModel {
 
 /// What stays of each stored tensor: rows of the router, slices of stacks of experts, whole tensors
 /// of single experts under their new number, everything else as it is. Nothing is copied.
+/// @param channels which channels of the experts stay; null = all. Must outlive the result
 /// @throws Error RunRecipe if the plan does not fit, ArchTensor for a tensor that cannot be cut
-CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan);
+CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
+                     const ChannelPlan* channels = nullptr);
 
 }  // namespace espalier

@@ -76,7 +76,15 @@ template <typename Write, typename Release>
 void stream(const PruneWrite& request, const CutModel& cut, Write write, Release release) {
     std::uint64_t done = 0;
     for (const CutTensor& tensor : cut.tensors) {
-        for (const auto piece : tensor.pieces) {
+        for (const MatrixCut& matrix : tensor.matrices) {
+            throw_if_stopped(request.stop);
+            const std::vector<std::byte> bytes = gather(matrix);
+            write(tensor.spec.name, bytes);
+            done += bytes.size();
+            if (request.progress) request.progress(done, cut.bytes_after);
+        }
+        for (const auto piece :
+             tensor.matrices.empty() ? tensor.pieces : decltype(tensor.pieces){}) {
             for (std::size_t at = 0; at < piece.size(); at += kChunkBytes) {
                 throw_if_stopped(request.stop);
                 const auto chunk = piece.subspan(at, std::min(kChunkBytes, piece.size() - at));
@@ -91,8 +99,10 @@ void stream(const PruneWrite& request, const CutModel& cut, Write write, Release
 
 void write_hub(const PruneWrite& request, const HubFolder& source, const CutModel& cut,
                std::int64_t kept) {
-    const Json config =
-        cut_config(source.config(), request.model.config().router.num_experts, kept);
+    Json config = cut_config(source.config(), request.model.config().router.num_experts, kept);
+    if (request.channels != nullptr) {
+        config = cut_width(config, request.channels->width, request.channels->kept);
+    }
     const Json provenance = to_json(cut_provenance(request));
     HubFolderWriter writer(request.out, specs_of(cut));
     stream(
@@ -113,6 +123,9 @@ void write_hub(const PruneWrite& request, const HubFolder& source, const CutMode
 void write_gguf_file(const PruneWrite& request, const GgufFile& source, const CutModel& cut,
                      std::int64_t kept) {
     GgufMetadata metadata = cut_metadata(source.metadata(), kept);
+    if (request.channels != nullptr) {
+        metadata = cut_width(metadata, request.channels->width, request.channels->kept);
+    }
     add_gguf_provenance(metadata, cut_provenance(request));
     GgufWriter writer(request.out, metadata, specs_of(cut));
     stream(
@@ -133,7 +146,12 @@ PruneReport write_pruned(const PruneWrite& request) {
         log("prune").warn("the expert plan was made for another model than {}",
                           request.model.path().string());
     }
-    const CutModel cut = cut_tensors(request.model, request.plan);
+    if (request.channels != nullptr && !request.channels->model_hash.empty() &&
+        request.channels->model_hash != request.model.hash()) {
+        log("prune").warn("the plan of channels was made for another model than {}",
+                          request.model.path().string());
+    }
+    const CutModel cut = cut_tensors(request.model, request.plan, request.channels);
     require_free_name(request.out);
     require_room(request.out, cut.bytes_after);
     const std::int64_t kept = kept_count(request.plan, config);
@@ -150,7 +168,14 @@ PruneReport write_pruned(const PruneWrite& request) {
                                 request.model.path().string()),
                     "Convert the model to one of these first.");
     }
-    return {cut.bytes_before, cut.bytes_after, config.router.num_experts, kept, cut.dropped};
+    const std::int64_t width = config.moe_intermediate_size;
+    return {.bytes_before = cut.bytes_before,
+            .bytes_after = cut.bytes_after,
+            .experts_before = config.router.num_experts,
+            .experts_after = kept,
+            .width_before = width,
+            .width_after = request.channels != nullptr ? request.channels->kept : width,
+            .dropped_tensors = cut.dropped};
 }
 
 }  // namespace espalier

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "model/model_source.h"
+#include "prune/channel_plan.h"
 #include "prune/expert_plan.h"
 
 namespace espalier {
@@ -18,6 +19,8 @@ struct PruneReport {
     std::uint64_t bytes_after = 0;
     std::int64_t experts_before = 0;
     std::int64_t experts_after = 0;
+    std::int64_t width_before = 0;  ///< channels of an expert
+    std::int64_t width_after = 0;
     std::vector<std::string>
         dropped_tensors;  ///< e.g. multi-token-prediction blocks, told to the user
 };
@@ -29,6 +32,7 @@ struct PruneWrite {
     Json lineage;  ///< what espalier.json records of this stage
     std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress = {};
     std::stop_token stop = {};
+    const ChannelPlan* channels = nullptr;  ///< which channels of the experts stay; null = all
 };
 
 /// Writes the model without those experts, in ascending original order, tensor by tensor: router
