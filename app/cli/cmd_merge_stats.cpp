@@ -20,6 +20,10 @@ Json shard_of(const ExpertStats& stats) {
     return stats.settings.is_object() ? stats.settings.value("shard", Json()) : Json();
 }
 
+std::string part_text(const Json& shard) {
+    return shard.is_null() ? "the whole calibration" : "shard " + shard.dump();
+}
+
 [[noreturn]] void refuse(const std::string& message) {
     throw Error(ErrorCode::DataLine, message, "Name every shard of the calibration once.");
 }
@@ -42,8 +46,8 @@ void require_distinct(const std::vector<std::string>& files,
             const bool cut_alike = shard.is_object() && other.is_object() &&
                                    shard.value("count", Json()) == other.value("count", Json());
             if (!cut_alike) {
-                refuse(fmt::format("{} holds shard {}, {} shard {}: they may overlap.", files[j],
-                                   other.dump(), files[i], shard.dump()));
+                refuse(fmt::format("{} holds {}, {} holds {}: they may overlap.", files[j],
+                                   part_text(other), files[i], part_text(shard)));
             }
         }
     }
@@ -57,8 +61,8 @@ std::optional<Json> merge_stats(const MergeOptions& options, const Session& sess
         shards.push_back(load_expert_stats(file, true));
         load_expert_contexts(file, shards.back());
     }
-    const ExpertStats merged = merge_expert_stats(shards);
     require_distinct(options.files, shards);
+    const ExpertStats merged = merge_expert_stats(shards);
     save_expert_stats(merged, options.out);
     if (!session.json) fmt::print("{}: {} tokens\n", options.out, merged.total_tokens());
     return measure.result(options.out,

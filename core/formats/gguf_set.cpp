@@ -1,7 +1,9 @@
 #include "formats/gguf_set.h"
 
+#include <charconv>
 #include <fmt/format.h>
 #include <functional>
+#include <string_view>
 #include <system_error>
 
 #include "base/error.h"
@@ -36,6 +38,30 @@ void check_part(const GgufFile& part, std::int64_t index, const GgufFile& first)
 }
 
 }  // namespace
+
+std::vector<fs::path> split_gguf_files(const fs::path& path) {
+    // The five digits of the count, before ".gguf"; those of the index before "-of-".
+    const std::string name = path.filename().string();
+    const std::size_t length = part_suffix(0, 1).size();
+    std::int64_t count = 0;
+    if (name.size() <= length) return {path};
+    const char* digits = name.data() + name.size() - std::string_view("00001.gguf").size();
+    const auto [end, error] = std::from_chars(digits, digits + 5, count);
+    if (error != std::errc() || end != digits + 5 || count < 2) return {path};
+    const std::string stem = name.substr(0, name.size() - length);
+    std::vector<fs::path> parts;
+    bool is_one = false;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::string part = stem + part_suffix(i, count);
+        is_one = is_one || part == name;
+        std::error_code ignored;
+        if (fs::exists(path.parent_path() / part, ignored)) {
+            parts.push_back(path.parent_path() / part);
+        }
+    }
+    if (!is_one || parts.empty()) return {path};
+    return parts;
+}
 
 GgufSet::GgufSet(const fs::path& path) {
     files_.push_back(std::make_unique<GgufFile>(path));

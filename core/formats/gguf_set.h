@@ -12,6 +12,10 @@
 
 namespace espalier {
 
+/// The files that a path names: all that are there of the parts `NAME-0000i-of-0000n.gguf` of a
+/// split model, whichever of them it is, or the path itself. Nothing is opened.
+std::vector<std::filesystem::path> split_gguf_files(const std::filesystem::path& path);
+
 /// A model in GGUF form: one file, or all the parts `NAME-00001-of-00003.gguf` of a split one.
 class GgufSet {
 public:

@@ -123,7 +123,7 @@ void HubFolder::release(const TensorView& view) const noexcept {
 }
 
 std::vector<fs::path> HubFolder::companion_files() const {
-    static constexpr std::array<std::string_view, 14> kNames{
+    static constexpr std::array<std::string_view, 17> kNames{
         "LICENSE",
         "LICENSE.txt",
         "NOTICE",
@@ -132,10 +132,13 @@ std::vector<fs::path> HubFolder::companion_files() const {
         "chat_template.json",
         "generation_config.json",
         "merges.txt",
+        "preprocessor_config.json",
+        "processor_config.json",
         "special_tokens_map.json",
         "tokenizer.json",
         "tokenizer.model",
         "tokenizer_config.json",
+        "video_preprocessor_config.json",
         "vocab.json",
         "vocab.txt",
     };

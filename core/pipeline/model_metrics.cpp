@@ -38,6 +38,7 @@ Json metrics_of(const QuantReport& report, const MoeConfig& config) {
                     {"weighted_rel_rmse", report.weighted_rel_rmse},
                     {"fallbacks", report.fallbacks.size()}};
     for (const auto& [type, bytes] : report.bytes_by_type) metrics["bytes." + type] = bytes;
+    metrics["dropped_tensors"] = report.dropped_tensors;
     return metrics;
 }
 
@@ -53,9 +54,12 @@ void log_warnings(const ExpertPlan& plan) {
 }
 
 void log_warnings(const PruneReport& report) {
-    for (const std::string& name : report.dropped_tensors) {
-        log("prune").warn("{} is not carried over", name);
-    }
+    const auto& names = report.dropped_tensors;
+    if (names.empty()) return;
+    log("prune").warn(
+        "{} tensors of blocks that predict further tokens, which have experts of their own, are "
+        "not carried over, from {} to {}",
+        names.size(), names.front(), names.back());
 }
 
 }  // namespace espalier

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/error.h"
+#include "formats/gguf_set.h"
 
 namespace espalier {
 namespace fs = std::filesystem;
@@ -25,14 +27,24 @@ bool is_within(const fs::path& inner, const fs::path& outer) {
     return left == outer.end();
 }
 
+/// With every part of a split GGUF file.
+std::vector<fs::path> files_of(std::initializer_list<fs::path> inputs) {
+    std::vector<fs::path> files;
+    for (const fs::path& input : inputs) {
+        if (input.empty()) continue;
+        const auto parts = split_gguf_files(input);
+        files.insert(files.end(), parts.begin(), parts.end());
+    }
+    return files;
+}
+
 }  // namespace
 
 void require_apart(const fs::path& out, std::initializer_list<fs::path> inputs) {
     const fs::path target = place_of(out);
     // Files and folders are written under this name until they are whole.
     const fs::path partial = target.string() + ".partial";
-    for (const fs::path& input : inputs) {
-        if (input.empty()) continue;
+    for (const fs::path& input : files_of(inputs)) {
         const fs::path source = place_of(input);
         std::string problem;
         if (target == source || partial == source) {

@@ -14,6 +14,7 @@
 #include "kernels/decode.h"
 #include "quant/encode.h"
 #include "quant/importance.h"
+#include "quant/left_out.h"
 #include "quant/matrix_rows.h"
 #include "tensor/shape.h"
 
@@ -205,7 +206,9 @@ QuantReport write_gguf(const GgufWrite& request) {
     const GgufMetadata metadata =
         gguf_metadata(request.model, request.plan, request.name, request.lineage);
     GgufWriter writer(request.out, metadata, specs_of(request.plan));
+    warn_of_left_out(request.model);
     QuantReport report;
+    report.dropped_tensors = request.model.extra_tensors();
     TensorEncoder encoder(request, writer, report);
     std::int32_t layer = -1;
     for (const PlannedTensor& tensor : request.plan.tensors) {

@@ -25,6 +25,7 @@ struct QuantReport {
     double weighted_rel_rmse = 0;
     std::vector<std::string>
         fallbacks;  ///< "blk.0.ffn_down_exps.weight: Q6_K -> Q8_0 (rows of 96)"
+    std::vector<std::string> dropped_tensors;  ///< prediction blocks, vision towers
 };
 
 struct GgufWrite {

@@ -11,6 +11,8 @@
 #include "model/config_to_hub.h"
 #include "model/stored_layout.h"
 #include "model/tensor_names.h"
+#include "quant/copy_hub.h"
+#include "quant/left_out.h"
 #include "quant/matrix_rows.h"
 #include "routing/provenance.h"
 #include "tensor/buffer.h"
@@ -28,13 +30,6 @@ DType lossless_type(const ModelSource& model, const TensorKey& key) {
 }
 
 void write_companions(const ModelSource& model, HubFolderWriter& writer) {
-    if (const HubFolder* folder = model.hub_folder()) {
-        for (const auto& file : folder->companion_files()) writer.copy_file(file);
-        Json config = folder->config();
-        config.erase("quantization_config");  // pairs of tensors became single ones
-        writer.write_json("config.json", config);
-        return;
-    }
     const auto embedding = lossless_type(model, {.role = TensorRole::TokenEmbedding});
     const char* dtype = embedding == DType::BF16  ? "bfloat16"
                         : embedding == DType::F16 ? "float16"
@@ -67,24 +62,31 @@ Buffer<float> values_of(const ModelSource& model, const StoredLayout& layout, st
     return values;
 }
 
-/// Models that see images, too, have a longer prefix.
-std::string hub_name(const ModelSource& model, const NameTable& table, const std::string& name) {
-    const HubFolder* folder = model.hub_folder();
-    const bool is_nested = folder != nullptr && folder->config().contains("text_config");
-    if (!is_nested || !name.starts_with(kModelPrefix)) return name;
-    return std::string(table.other_prefix) + name.substr(kModelPrefix.size());
-}
-
 TensorKey first_key(const StoredLayout& layout) {
     TensorKey key = layout.key;
     if (layout.is_stack) key.expert = 0;
     return key;
 }
 
+std::uint64_t copy_hub(const HubWrite& request, const HubFolder& folder) {
+    const HubCopy copy(request.model, folder);
+    HubFolderWriter writer(request.out, copy.specs());
+    copy.write(writer, request);
+    for (const auto& file : folder.companion_files()) writer.copy_file(file);
+    Json config = folder.config();
+    if (copy.has_pairs()) config.erase("quantization_config");
+    writer.write_json("config.json", config);
+    writer.write_json(kProvenanceFile, to_json(provenance_of(request.model)));
+    writer.commit();
+    return copy.total_bytes();
+}
+
 }  // namespace
 
 std::uint64_t write_hub(const HubWrite& request) {
     const ModelSource& model = request.model;
+    if (const HubFolder* folder = model.hub_folder()) return copy_hub(request, *folder);
+    warn_of_left_out(model);
     const NameTable* table = hub_names(model.config().family);
     if (table == nullptr) {
         throw Error(ErrorCode::ArchUnknown,
@@ -95,8 +97,7 @@ std::uint64_t write_hub(const HubWrite& request) {
     std::vector<TensorSpec> specs;
     std::uint64_t total = 0;
     for (const StoredLayout& layout : layouts) {
-        specs.push_back({hub_name(model, *table, layout.name),
-                         lossless_type(model, first_key(layout)), hub_shape(layout)});
+        specs.push_back({layout.name, lossless_type(model, first_key(layout)), hub_shape(layout)});
         total += *tensor_bytes(specs.back().dtype, specs.back().shape);
     }
 

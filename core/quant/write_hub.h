@@ -16,9 +16,10 @@ struct HubWrite {
     std::stop_token stop = {};
 };
 
-/// Writes a hub folder with the same weights: BF16 and F16 tensors as they are, all others as F32,
-/// which holds every value of a quantised block. Tokenizer, chat template and provenance come
-/// along.
+/// Writes a hub folder with the same weights. Of a hub folder, every tensor byte for byte, those
+/// that text does not pass through included, but for pairs of tensors, which become single ones
+/// (see copy_hub.h). Of a GGUF file, BF16 and F16 tensors as they are, all others as F32, which
+/// holds every value of a quantised block. Tokenizer, chat template and provenance come along.
 /// @return bytes of all tensors
 /// @throws Error FileExists, those of the E-DISK family, ArchUnknown; Cancelled
 std::uint64_t write_hub(const HubWrite& request);

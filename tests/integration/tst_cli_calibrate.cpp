@@ -55,6 +55,20 @@ private Q_SLOTS:
         }
     }
 
+    /// After the shards above.
+    void a_shard_counts_once_only() {
+        QFile::copy(m_cli.path("one.safetensors"), m_cli.path("again.safetensors"));
+        for (const char* second : {"one.safetensors", "again.safetensors", "stats.safetensors"}) {
+            const Answer answer =
+                m_cli.run({"--json", "merge-stats", m_cli.path("one.safetensors"),
+                           m_cli.path(second), "--out", m_cli.path("twice.safetensors")});
+            QCOMPARE(answer.code, 3);
+            QVERIFY(answer.json().at("error").at("message").get<std::string>().find(second) !=
+                    std::string::npos);
+            QVERIFY(!QFile::exists(m_cli.path("twice.safetensors")));
+        }
+    }
+
     void from_statistics_to_a_small_model_that_talks() {
         const Answer selected = m_cli.run({"--json", "select", m_cli.sample("model"), "--stats",
                                            m_cli.path("stats.safetensors"), "--keep", "0.5",

@@ -110,15 +110,15 @@ private Q_SLOTS:
     }
 
     void the_hub_cache_is_listed_on_request() {
-        const QString snapshots = m_cli.path("hub/models--Me--Tiny/snapshots");
+        const QString snapshots = m_cli.path("cache/models--Me--Tiny/snapshots");
         QVERIFY(QDir().mkpath(snapshots));
         QVERIFY(QFile::link(m_cli.sample("model"), snapshots + "/r1"));
-        QVERIFY(QDir().mkpath(m_cli.path("hub/models--Me--Half/snapshots/r1")));
-        QFile config(m_cli.path("hub/models--Me--Half/snapshots/r1/config.json"));
+        QVERIFY(QDir().mkpath(m_cli.path("cache/models--Me--Half/snapshots/r1")));
+        QFile config(m_cli.path("cache/models--Me--Half/snapshots/r1/config.json"));
         QVERIFY(config.open(QIODevice::WriteOnly));
         config.write("{\"model_type\": \"qwen3_moe\"}");
         config.close();
-        qputenv("HF_HUB_CACHE", QFile::encodeName(m_cli.path("hub")));
+        qputenv("HF_HUB_CACHE", QFile::encodeName(m_cli.path("cache")));
         const Answer answer = m_cli.run({"--json", "models", "list", "--scan"});
         qunsetenv("HF_HUB_CACHE");
         VERIFY_DONE(answer);

@@ -12,7 +12,13 @@ private Q_SLOTS:
     void a_cut_is_told_with_its_tasks() {
         ExpertPlan plan;
         plan.reasons = {{"task_mass", {{"", 0.75}, {"python", 0.5}}}};
-        const Json metrics = metrics_of(PruneReport{400, 200, 8, 4, {"mtp.weight"}}, plan);
+        PruneReport report;
+        report.bytes_before = 400;
+        report.bytes_after = 200;
+        report.experts_before = 8;
+        report.experts_after = 4;
+        report.dropped_tensors = {"mtp.weight"};
+        const Json metrics = metrics_of(report, plan);
         COMPARE_JSON(metrics, (Json{{"bytes_before", 400},
                                     {"bytes_after", 200},
                                     {"experts_before", 8},

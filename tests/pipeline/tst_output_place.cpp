@@ -1,6 +1,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 
 #include "base/error.h"
@@ -17,6 +18,9 @@ private Q_SLOTS:
     void initTestCase() {
         fs::create_directories(root() / "models" / "hub");
         std::ofstream(root() / "models" / "one.gguf") << "x";
+        for (const char* part : {"1", "2", "3"}) {
+            std::ofstream(root() / "models" / fmt::format("two-0000{}-of-00003.gguf", part)) << "x";
+        }
         fs::create_directory_symlink(root() / "models" / "hub", root() / "link");
     }
 
@@ -41,6 +45,8 @@ private Q_SLOTS:
                                               << "models/hub";
         QTest::addRow("the file itself") << "models/one.gguf"
                                          << "models/one.gguf";
+        QTest::addRow("another part of a split file") << "models/two-00003-of-00003.gguf"
+                                                      << "models/two-00001-of-00003.gguf";
         QTest::addRow("the folder of the file") << "models"
                                                 << "models/one.gguf";
         QTest::addRow("what is written first is the input") << "models/hub"
@@ -68,6 +74,10 @@ private Q_SLOTS:
                                      << "models/hub";
         QTest::addRow("beside the file") << "models/two.gguf"
                                          << "models/one.gguf";
+        QTest::addRow("a part of another count") << "models/two-00002-of-00004.gguf"
+                                                 << "models/two-00001-of-00003.gguf";
+        QTest::addRow("a name that ends in digits") << "models/x-00001.gguf"
+                                                    << "models/00002.gguf";
         QTest::addRow("in a new folder") << "new/deep/model.gguf"
                                          << "models/one.gguf";
     }

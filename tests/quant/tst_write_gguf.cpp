@@ -315,6 +315,15 @@ private Q_SLOTS:
         QVERIFY(report.bytes_by_type.contains("Q4_K"));
     }
 
+    void names_what_a_gguf_file_does_not_hold() {
+        const auto model =
+            ModelSource::open(fs::path(ESPALIER_TEST_DATA) / "models/qwen3_5_moe-hub-layout");
+        QVERIFY(!model->extra_tensors().empty());
+        QVERIFY(report_of(*model, "f32", nullptr).dropped_tensors == model->extra_tensors());
+        const auto plain = ModelSource::open(kModels / "qwen3moe/hf");
+        QVERIFY(report_of(*plain, "f32", nullptr).dropped_tensors.empty());
+    }
+
     void progress_rises_to_the_total() {
         const auto model = ModelSource::open(kModels / "mixtral/hf");
         const QuantPlan plan = plan_quantization(model->config(), "q8_0");

@@ -138,10 +138,16 @@ private Q_SLOTS:
             return !complaints.isEmpty();
         };
         QTRY_VERIFY2(!complaintsNow(), qPrintable(complaints.join(QLatin1Char('\n'))));
-        m_fixture->shoot(QStringLiteral("models-small-200"));
+        m_fixture->shoot(QStringLiteral("models-full-small-200"));
         auto* scroll = m_fixture->find("modelsPage")->findChild<QScrollArea*>();
         scroll->ensureWidgetVisible(m_fixture->find("models_details_note_edit"));
-        m_fixture->shoot(QStringLiteral("models-small-200-below"));
+        const auto isCut = [](const QLabel* label) {
+            return label->isVisible() && label->wordWrap() &&
+                   label->heightForWidth(label->width()) > label->height();
+        };
+        const auto labels = m_fixture->find("modelsPage")->findChildren<QLabel*>();
+        for (const QLabel* label : labels) QTRY_VERIFY2(!isCut(label), qPrintable(label->text()));
+        m_fixture->shoot(QStringLiteral("models-full-small-200-below"));
     }
 
     void words_filter_the_list_and_escape_shows_all_again() {
@@ -164,9 +170,7 @@ private Q_SLOTS:
     void looking_can_be_stopped_and_taken_up_again() {
         addEverything();
         open();
-        const auto button = [this] {
-            return m_fixture->find<QAbstractButton>("models_scan_btn")->accessibleName();
-        };
+        const auto button = [this] { return scanButton(); };
         QTRY_COMPARE(button(), QStringLiteral("Look again"));
         m_fixture->click("models_scan_btn");
         QCOMPARE(button(), QStringLiteral("Stop looking"));
@@ -185,7 +189,7 @@ private Q_SLOTS:
         drop(mine);
         QTRY_VERIFY(row("mine").isValid());
         QVERIFY(QDir().rename(mine, mine + QStringLiteral("-away")));
-        m_fixture->click("models_scan_btn");
+        lookAgain();
         QTRY_COMPARE(text("mine", LibraryModel::Experts), QStringLiteral("not there"));
         choose("mine");
         QVERIFY(!m_fixture->find("models_reveal_btn")->isEnabled());
@@ -294,6 +298,7 @@ private Q_SLOTS:
         QCOMPARE(shownPage(), QStringLiteral("wizardPage"));
         auto* info = m_fixture->find<InfoView>("wiz_model_info_view");
         QTRY_VERIFY(info->value(QStringLiteral("path")).endsWith("/snapshots/r1"));
+        QVERIFY(m_fixture->find<QLineEdit>("wiz_model_name_edit")->text().startsWith("Sample-MoE"));
     }
 
     void hash_and_note_are_kept() {
@@ -308,7 +313,7 @@ private Q_SLOTS:
         auto* note = m_fixture->find<QLineEdit>("models_details_note_edit");
         QTest::keyClicks(note, QStringLiteral("writes good C++"));
         choose("Half");
-        m_fixture->click("models_scan_btn");
+        lookAgain();
         choose("Sample-MoE");
         QCOMPARE(note->text(), QStringLiteral("writes good C++"));
         Library library(library_path());
@@ -321,6 +326,15 @@ private Q_SLOTS:
     }
 
 private:
+    QString scanButton() const {
+        return m_fixture->find<QAbstractButton>("models_scan_btn")->accessibleName();
+    }
+    /// While the page still looks, the same button stops it.
+    void lookAgain() const {
+        QTRY_COMPARE(scanButton(), QStringLiteral("Look again"));
+        m_fixture->click("models_scan_btn");
+    }
+
     QString hubCache() const {
         return m_fixture->homeFolder() + QStringLiteral("/.cache/huggingface/hub");
     }

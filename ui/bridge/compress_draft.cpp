@@ -64,9 +64,16 @@ CompressDraft draftFromRecipe(const Recipe& recipe) {
 
 QString modelName(const QString& path) {
     const QFileInfo model(path);
+    const QFileInfo parent(model.path());
+    if (parent.fileName() == QLatin1String("snapshots")) {
+        // models--owner--name/snapshots/revision; old repositories have no owner.
+        const QStringList parts = QFileInfo(parent.path()).fileName().split(QStringLiteral("--"));
+        if (parts.first() == QLatin1String("models") && parts.size() > 1)
+            return parts.mid(parts.size() > 2 ? 2 : 1).join(QStringLiteral("--"));
+    }
     const QString name =
         model.suffix() == QLatin1String("gguf") ? model.completeBaseName() : model.fileName();
-    return name == QLatin1String("model") ? QFileInfo(model.path()).fileName() : name;
+    return name == QLatin1String("model") ? parent.fileName() : name;
 }
 
 QString suggestedName(const CompressDraft& draft) {

@@ -32,7 +32,8 @@ struct CompressDraft {
 Recipe makeRecipe(const CompressDraft& draft);
 CompressDraft draftFromRecipe(const Recipe& recipe);
 
-/// The last part of its path; "…/Qwen3/model" is called after the folder that holds it.
+/// The last part of its path; "…/Qwen3/model" is called after the folder that holds it, a snapshot
+/// in a hub cache after its repository.
 QString modelName(const QString& path);
 
 /// "<model>-keep16-q4_k_m".

@@ -279,10 +279,11 @@ QString cellTip(const RowView& row, int column) {
 }
 
 QString cellSpoken(const RowView& row, int column) {
-    if (column == LibraryModel::Experts) return expertsSpoken(row.entry);
     if (column == LibraryModel::Fits && row.fit) return fitText(row.fit->fit);
     if (column == LibraryModel::Used && row.entry.usedUnix <= 0) return tr("never");
-    return cellText(row, column);
+    const QString text =
+        column == LibraryModel::Experts ? expertsSpoken(row.entry) : cellText(row, column);
+    return text.isEmpty() ? tr("not known") : text;
 }
 
 QString headerText(int column) {

@@ -149,6 +149,7 @@ QWidget* ModelsPage::makeHead() {
     buttons->setSpacing(space::controls);
     for (QWidget* button : std::initializer_list<QWidget*>{m_scanButton, add, places})
         buttons->addWidget(button);
+    buttons->addStretch(1);
     auto* head = new QWidget;
     m_head = new QBoxLayout(QBoxLayout::LeftToRight, head);
     m_head->setContentsMargins({});
@@ -201,7 +202,9 @@ QWidget* ModelsPage::makeActions() {
     m_actions = new QBoxLayout(QBoxLayout::LeftToRight, actions);
     m_actions->setContentsMargins({});
     m_actions->setSpacing(space::controls);
-    m_actions->addLayout(lineOf({m_compress, m_play}));
+    QHBoxLayout* main = lineOf({m_compress, m_play});
+    main->addStretch(1);
+    m_actions->addLayout(main);
     QHBoxLayout* others = lineOf({m_reveal, m_remove, m_delete});
     others->addStretch(1);
     m_actions->addLayout(others, 1);
@@ -209,7 +212,9 @@ QWidget* ModelsPage::makeActions() {
 }
 
 void ModelsPage::arrange(bool isNarrow) {
-    for (const int column : {LibraryModel::From, LibraryModel::Used, LibraryModel::Format})
+    // The details have them all.
+    for (const int column :
+         {LibraryModel::Parameters, LibraryModel::Format, LibraryModel::From, LibraryModel::Used})
         m_tree->setColumnHidden(column, isNarrow);
     const auto direction = isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight;
     m_head->setDirection(direction);

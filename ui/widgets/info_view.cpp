@@ -26,6 +26,9 @@ void InfoView::addLine() {
     value->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_layout->addWidget(label, line, 0, Qt::AlignTop);
     m_layout->addWidget(value, line, 1, Qt::AlignTop);
+    // A layout shows what it is given only later: the row would be empty for a moment.
+    label->show();
+    value->show();
     m_lines.push_back({label, value});
 }
 

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""How quick is calibration, and how much memory does it take? A model of 0.5 billion parameters with random weights, one
+run after the other in turn: Espalier with REAP's statistics alone, a loop with hooks in transformers in bfloat16, and
+one that runs every expert on every token. Then what each optional statistic costs.
+
+    PEERS="prefix of commands" tests/peers/calibration_speed.py [FOLDER] [--rounds 3] [--windows 8] [--prices]
+
+Espalier's time is the whole command, reading the model included; the loops' time is without loading. Peaks: VmHWM,
+which counts mapped pages that the system may take back, and for Espalier also its own memory alone.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import shlex
+import statistics
+import struct
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("ESPALIER_BUILD", ROOT / "build/release"))
+SHAPE = {"layers": 8, "hidden": 1024, "experts": 32, "top_k": 4, "width": 512, "vocab": 32000}
+OPTIONAL = ["coact_gram", "sas", "channels", "profiles"]
+
+
+def prepare(folder, windows):
+    if not (folder / "model" / "config.json").exists():
+        subprocess.run([BUILD / "tests/make_synthetic_model", folder / "model",
+                        *map(str, SHAPE.values())], check=True)
+    source = random.Random(1)
+    rows = [[source.randrange(SHAPE["vocab"]) for _ in range(1024)] for _ in range(windows)]
+    (folder / "ids.json").write_text(json.dumps(rows))
+    (folder / "calibration_peer.py").write_text((ROOT / "tests/peers/calibration_peer.py").read_text())
+
+
+def run(command, folder):
+    """Last line of its output as JSON, and the peak of its resident memory."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    lines = process.stdout.read().decode().splitlines()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"{shlex.join(map(str, command))} failed")
+    return json.loads(lines[-1]), usage.ru_maxrss * 1024
+
+
+def espalier(folder, stats):
+    answer, peak = run([BUILD / "bin/espalier-cli", "--json", "--threads", "2", "calibrate", "model", "--ids", "ids.json",
+                        "--context", "1024", "--stats", stats, "--out", "stats.safetensors"], folder)
+    return {"tokens_per_second": answer["metrics"]["tokens_per_second"], "peak_bytes": peak,
+            "own_bytes": answer["peak_bytes"]}
+
+
+def peer(folder, way):
+    command = [*shlex.split(os.environ.get("PEERS", "")), "python3", "calibration_peer.py", "model", "ids.json", way,
+               f"{way}.json"]
+    answer, _ = run(command, folder)
+    return answer
+
+
+def scores_of_file(path):
+    """`reap.<layer>` of a statistics file."""
+    data = path.read_bytes()
+    size, = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    rows = []
+    for layer in range(SHAPE["layers"]):
+        begin, end = header[f"reap.{layer}"]["data_offsets"]
+        rows.append(struct.unpack(f"<{(end - begin) // 8}d", data[8 + size + begin:8 + size + end]))
+    return rows
+
+
+def difference(ours, theirs):
+    return max(abs(a - b) / max(abs(a), 1e-12) for x, y in zip(ours, theirs) for a, b in zip(x, y))
+
+
+def row(name, results):
+    speeds = [r["tokens_per_second"] for r in results]
+    peak = max(r["peak_bytes"] for r in results) / 2**20
+    own = f", {max(r['own_bytes'] for r in results) / 2**20:.0f} of its own" if "own_bytes" in results[0] else ""
+    print(f"| {name} | {statistics.median(speeds):.0f} ({min(speeds):.0f} to {max(speeds):.0f}) | {peak:.0f}{own} |",
+          flush=True)
+
+
+def compare(folder, rounds):
+    ways = {"espalier-cli calibrate --stats basic": lambda: espalier(folder, "basic"),
+            "transformers, bf16, hooks": lambda: peer(folder, "hooks"),
+            "transformers, bf16, every expert": lambda: peer(folder, "every-expert")}
+    results = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, measure in ways.items():
+            results[name].append(measure())
+    print("| | tokens/s, median (range) | peak MiB |\n|---|---|---|")
+    for name, own in results.items():
+        row(name, own)
+    ours = scores_of_file(folder / "stats.safetensors")
+    for way in ("hooks", "every-expert"):
+        print(f"REAP scores against {way}: {difference(ours, json.loads((folder / f'{way}.json').read_text())):.1e}")
+
+
+def prices(folder, rounds):
+    choices = ["basic", "default", *OPTIONAL, "all"]
+    results = {choice: [] for choice in choices}
+    for _ in range(rounds):
+        for choice in choices:
+            results[choice].append(espalier(folder, choice))
+    print("| --stats | tokens/s, median (range) | peak MiB |\n|---|---|---|")
+    for choice, own in results.items():
+        row(choice, own)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--windows", type=int, default=8)
+    parser.add_argument("--prices", action="store_true", help="what each optional statistic costs, instead")
+    options = parser.parse_args()
+    folder = (options.folder or pathlib.Path(tempfile.mkdtemp())).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder, options.windows)
+    (prices if options.prices else compare)(folder, options.rounds)
+
+
+main()
