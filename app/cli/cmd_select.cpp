@@ -112,10 +112,10 @@ SelectOptions SelectionOptions::read() const {
 ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {
     const SelectOptions options = read();
     const bool is_search = options.criterion == kMeasuredSelection;
-    if (is_search && options.scope == SelectScope::Across) {
+    if (is_search && options.pads_to_uniform) {
         throw Error(ErrorCode::UsageInvalid,
-                    "A search by measuring keeps the same number of experts in every layer.",
-                    "Leave --scope away, or choose a criterion.");
+                    "A search by measuring does not fill smaller layers up.",
+                    "Leave --pad-to-uniform away, or --scope too: then all layers keep as many.");
     }
     const bool reads_vectors = is_search || find_criterion(options.criterion).needs_vectors;
     const ExpertStats measured = load_stats_for_model(stats, model, reads_vectors);

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "eval/mask_probe.h"
 #include "infer/native_model.h"
+#include "prune/kept_counts.h"
 #include "prune/rank_experts.h"
 #include "prune/search_plan.h"
 #include "routing/criterion.h"
@@ -81,11 +82,12 @@ public:
         const SearchResult found = search(candidates, begin);
         const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         tell(0.95, "checking on texts that the search has not seen");
-        Json story = {{"start", found.start},
+        Json story = {{"start", candidates[found.start].criterion},
                       {"seconds", seconds},
                       {"measurements", measurements_},
                       {"part_measurements", part_measurements_},
                       {"swaps", found.swaps},
+                      {"moves", found.moves},
                       {"layers_taken", found.layers_taken},
                       {"exhausted", found.is_exhausted},
                       {"kl", found.cost},
@@ -99,13 +101,23 @@ private:
         if (input_.progress) input_.progress(fraction, text);
     }
 
-    ExpertPlan plan_of(std::string_view criterion) const {
+    SearchCandidate candidate_of(const Criterion& criterion, SelectScope scope) const {
         SelectOptions options = input_.options;
-        options.criterion = criterion;
-        return select_experts(input_.stats, input_.model.config(), options);
+        options.criterion = criterion.name;
+        options.scope = scope;
+        const ExpertPlan plan = select_experts(input_.stats, input_.model.config(), options);
+        SearchCandidate candidate{
+            .criterion = std::string(criterion.name), .kept = kept_of(plan), .order = {}};
+        for (const auto& [layer, kept] : candidate.kept) {
+            const LayerStats& stats = input_.stats.layers.at(layer);
+            candidate.order[layer] =
+                rank_experts(criterion.score(stats, {layer, options.seed}), stats.count);
+        }
+        return candidate;
     }
 
-    /// Those whose statistics were collected; the control is none of them.
+    /// Those whose statistics were collected; the control is none of them. Where layers may differ,
+    /// each as it chooses within layers, too.
     std::vector<SearchCandidate> candidates_of_all_criteria() const {
         std::vector<SearchCandidate> candidates;
         std::string left_out;
@@ -115,15 +127,9 @@ private:
                 left_out += fmt::format("{}{}", left_out.empty() ? "" : ", ", criterion.name);
                 continue;
             }
-            SearchCandidate candidate{.criterion = std::string(criterion.name),
-                                      .kept = kept_of(plan_of(criterion.name)),
-                                      .order = {}};
-            for (const auto& [layer, kept] : candidate.kept) {
-                const LayerStats& stats = input_.stats.layers.at(layer);
-                candidate.order[layer] =
-                    rank_experts(criterion.score(stats, {layer, input_.options.seed}), stats.count);
-            }
-            candidates.push_back(std::move(candidate));
+            candidates.push_back(candidate_of(criterion, SelectScope::Layers));
+            if (input_.options.scope == SelectScope::Across)
+                candidates.push_back(candidate_of(criterion, SelectScope::Across));
         }
         if (!left_out.empty()) {
             log("prune").info("Not tried, as calibration gathered too little for them: {}.",
@@ -150,10 +156,14 @@ private:
     }
 
     SearchLimits limits() const {
-        SearchLimits limits{.num_groups = input_.model.config().router.num_groups,
-                            .num_experts = input_.model.config().router.num_experts,
+        const RouterConfig& router = input_.model.config().router;
+        SearchLimits limits{.num_groups = router.num_groups,
+                            .num_experts = router.num_experts,
                             .locked = {},
-                            .forced_out = {}};
+                            .forced_out = {},
+                            .moves_between_layers = input_.options.scope == SelectScope::Across &&
+                                                    router.num_groups == 1,
+                            .least = lowest_across(router)};
         for (const auto& [layer, wish] : input_.options.wishes) {
             limits.locked[layer] = wish.locked;
             limits.forced_out[layer] = wish.forced_out;
@@ -237,7 +247,7 @@ private:
             rows.push_back({{"criterion", candidates[i].criterion},
                             {"kl", found.candidates[i].cost},
                             {"unseen_kl", kl}});
-            if (candidates[i].criterion == found.start && kl < best_kl) {
+            if (i == found.start && kl < best_kl) {
                 best = &candidates[i];
                 best_kl = kl;
             }

@@ -34,10 +34,11 @@ struct MeasuredSelectionInput {
 
 /// The experts whose removal moves the model's predictions least, found by measuring: every
 /// criterion's choice first, then exchanges around the cut. On the windows kept back it must be no
-/// worse than the best criterion alone, or that one is taken. The plan's reasons tell it under
+/// worse than the best criterion alone, or that one is taken. With the scope Across experts of
+/// different layers are exchanged, too. The plan's reasons tell it under
 /// "search": {"start", "kept" ("search"|"start"), "seconds", "measurements", "part_measurements",
-/// "swaps", "layers_taken", "exhausted", "candidates": [{"criterion", "kl", "unseen_kl"}], "kl",
-/// "unseen_kl", "search_tokens", "unseen_tokens"}.
+/// "swaps", "moves", "layers_taken", "exhausted", "candidates": [{"criterion", "kl", "unseen_kl"}],
+/// "kl", "unseen_kl", "search_tokens", "unseen_tokens"}.
 /// @throws Error RunRecipe as select_experts(), DataEmpty for a probe set of less than two windows;
 /// Cancelled
 ExpertPlan select_by_measurement(const MeasuredSelectionInput& input, std::stop_token stop = {});

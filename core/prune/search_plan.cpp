@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -39,10 +40,17 @@ void sort_by_change(std::vector<TriedExpert>& tried) {
     });
 }
 
+struct TriedLayer {
+    std::int64_t layer = 0;
+    std::vector<TriedExpert> gains;   ///< by experts that come back
+    std::vector<TriedExpert> losses;  ///< by experts that go
+};
+
 /// One expert comes back, another goes.
 struct Exchange {
-    std::int64_t layer = 0;
+    std::int64_t layer = 0;  ///< where one comes back
     std::int32_t back = 0;
+    std::int64_t gone_layer = 0;  ///< where one goes
     std::int32_t gone = 0;
     double change = 0;  ///< expected, of the cost
 };
@@ -97,7 +105,7 @@ private:
             if (cost >= cost_) continue;
             cost_ = cost;
             kept_ = candidate.kept;
-            result_.start = candidate.criterion;
+            result_.start = result_.candidates.size() - 1;
             if (problem_.progress) problem_.progress(cost_);
         }
         if (problem_.settle) problem_.settle(kept_);
@@ -139,18 +147,21 @@ private:
             if (best.change < 0) choices.push_back(std::move(best));
             part = (part + 1) % problem_.num_parts;
         }
-        result_.layers_taken = take_most(std::move(choices), [](auto& trial, const auto& choice) {
-            trial[choice.layer] = choice.experts;
-        });
+        result_.layers_taken =
+            static_cast<std::int64_t>(take_most(choices, [](auto& trial, const auto& choice) {
+                trial[choice.layer] = choice.experts;
+            }));
     }
 
-    /// What the candidates that come near the best have in a layer, each choice once.
+    /// What the candidates that come near the best have in a layer, each choice once; none that
+    /// keeps more or fewer.
     std::vector<std::vector<std::int32_t>> other_choices(std::int64_t layer) const {
         std::vector<std::vector<std::int32_t>> choices;
         for (std::size_t i = 0; i < problem_.candidates.size(); ++i) {
             if (result_.candidates[i].cost > kWorthTrying * cost_) continue;
             const auto& experts = problem_.candidates[i].kept.at(layer);
             if (experts == kept_.at(layer)) continue;
+            if (experts.size() != kept_.at(layer).size()) continue;
             if (std::find(choices.begin(), choices.end(), experts) == choices.end()) {
                 choices.push_back(experts);
             }
@@ -159,15 +170,15 @@ private:
     }
 
     /// Makes the changes together, or the better half of them, and so on, until the cost falls.
-    /// @return how many were made
+    /// Those made are left in `changes`. @return how many
     template <typename Change, typename Apply>
-    std::int64_t take_most(std::vector<Change> changes, Apply&& apply) {
+    std::size_t take_most(std::vector<Change>& changes, Apply&& apply) {
         std::stable_sort(changes.begin(), changes.end(),
                          [](const Change& a, const Change& b) { return a.change < b.change; });
         while (!changes.empty() && may_go_on()) {
             KeptExperts trial = kept_;
             for (const Change& change : changes) apply(trial, change);
-            if (accept(trial)) return static_cast<std::int64_t>(changes.size());
+            if (accept(trial)) return changes.size();
             changes.resize(changes.size() / 2);
         }
         return 0;
@@ -178,12 +189,12 @@ private:
         std::size_t reach = kFirstReach;
         std::size_t failed_parts = 0;  // in a row, at full reach
         for (std::size_t round = 0; failed_parts < problem_.num_parts; ++round) {
-            const std::int64_t made = take_most(
-                promising(reach, round % problem_.num_parts), [](auto& trial, const auto& swap) {
-                    auto& kept = trial[swap.layer];
-                    kept = without(with(kept, swap.back), swap.gone);
-                });
-            result_.swaps += made;
+            std::vector<Exchange> swaps = promising(reach, round % problem_.num_parts);
+            const std::size_t made = take_most(swaps, [](auto& trial, const Exchange& swap) {
+                trial[swap.layer] = with(trial[swap.layer], swap.back);
+                trial[swap.gone_layer] = without(trial[swap.gone_layer], swap.gone);
+            });
+            count(swaps, made);
             if (!may_go_on()) return;
             if (made > 0) {
                 failed_parts = 0;
@@ -196,9 +207,24 @@ private:
         result_.is_exhausted = true;
     }
 
+    void count(const std::vector<Exchange>& swaps, std::size_t made) {
+        result_.swaps += static_cast<std::int64_t>(made);
+        for (std::size_t i = 0; i < made; ++i) {
+            if (swaps[i].layer != swaps[i].gone_layer) ++result_.moves;
+        }
+    }
+
     /// Exchanges that should lower the cost; an expert is in one at most.
     std::vector<Exchange> promising(std::size_t reach, std::size_t part) {
+        std::vector<TriedLayer> tried = try_experts(reach, part);
         std::vector<Exchange> exchanges;
+        for (TriedLayer& layer : tried) pair_up(layer, exchanges);
+        if (problem_.limits.moves_between_layers) pair_up_layers(tried, exchanges);
+        return exchanges;
+    }
+
+    std::vector<TriedLayer> try_experts(std::size_t reach, std::size_t part) {
+        std::vector<TriedLayer> tried;
         const double now = problem_.measure_part(kept_, part);
         for (const auto& [layer, order] : order_) {
             if (!may_go_on()) break;
@@ -218,23 +244,61 @@ private:
                     {expert, problem_.measure_part(trial, part) - now - gains.front().change});
             }
             sort_by_change(losses);
-            pair_up(layer, gains, std::move(losses), exchanges);
+            tried.push_back({layer, std::move(gains), std::move(losses)});
         }
-        std::stable_sort(exchanges.begin(), exchanges.end(),
-                         [](const Exchange& a, const Exchange& b) { return a.change < b.change; });
-        return exchanges;
+        return tried;
     }
 
-    void pair_up(std::int64_t layer, const std::vector<TriedExpert>& gains,
-                 std::vector<TriedExpert> losses, std::vector<Exchange>& exchanges) const {
-        for (const TriedExpert& gain : gains) {
-            const auto loss = std::find_if(losses.begin(), losses.end(), [&](const auto& tried) {
-                return is_same_group(tried.expert, gain.expert);
+    /// Within a layer. What found no partner stays in `tried`.
+    void pair_up(TriedLayer& tried, std::vector<Exchange>& exchanges) const {
+        std::vector<TriedExpert> left;
+        for (const TriedExpert& gain : tried.gains) {
+            const auto loss = std::find_if(
+                tried.losses.begin(), tried.losses.end(),
+                [&](const auto& other) { return is_same_group(other.expert, gain.expert); });
+            if (loss == tried.losses.end() || gain.change + loss->change >= 0) {
+                left.push_back(gain);
+                continue;
+            }
+            exchanges.push_back(
+                {tried.layer, gain.expert, tried.layer, loss->expert, gain.change + loss->change});
+            tried.losses.erase(loss);
+        }
+        tried.gains = std::move(left);
+    }
+
+    /// Between layers: the best that come back with the best that go. A layer either gains or
+    /// loses, so that any part of the exchanges leaves each of them enough.
+    void pair_up_layers(const std::vector<TriedLayer>& tried,
+                        std::vector<Exchange>& exchanges) const {
+        std::vector<std::pair<std::int64_t, TriedExpert>> gains;
+        std::vector<std::pair<std::int64_t, TriedExpert>> losses;
+        for (const TriedLayer& layer : tried) {
+            for (const TriedExpert& gain : layer.gains) gains.emplace_back(layer.layer, gain);
+            for (const TriedExpert& loss : layer.losses) losses.emplace_back(layer.layer, loss);
+        }
+        const auto is_better = [](const auto& a, const auto& b) {
+            return a.second.change < b.second.change;
+        };
+        std::stable_sort(gains.begin(), gains.end(), is_better);
+        std::stable_sort(losses.begin(), losses.end(), is_better);
+        std::map<std::int64_t, std::int64_t> grown;  // negative: experts that go
+        for (const auto& [layer, gain] : gains) {
+            if (grown[layer] < 0) continue;
+            const auto loss = std::find_if(losses.begin(), losses.end(), [&](const auto& other) {
+                return other.first != layer && may_shrink(other.first, grown[other.first]);
             });
-            if (loss == losses.end() || gain.change + loss->change >= 0) continue;
-            exchanges.push_back({layer, gain.expert, loss->expert, gain.change + loss->change});
+            if (loss == losses.end() || gain.change + loss->second.change >= 0) continue;
+            exchanges.push_back({layer, gain.expert, loss->first, loss->second.expert,
+                                 gain.change + loss->second.change});
+            ++grown[layer];
+            --grown[loss->first];
             losses.erase(loss);
         }
+    }
+    bool may_shrink(std::int64_t layer, std::int64_t grown) const {
+        const auto kept = static_cast<std::int64_t>(kept_.at(layer).size());
+        return grown <= 0 && kept + grown > problem_.limits.least;
     }
 
     /// The best of those that go, the first in order first.

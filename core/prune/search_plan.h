@@ -23,6 +23,10 @@ struct SearchLimits {
     std::int64_t num_experts = 0;
     KeptExperts locked;      ///< always stay
     KeptExperts forced_out;  ///< never stay
+    /// Experts may go in one layer for others in another; each layer keeps at least `least`. Needs
+    /// a router without groups.
+    bool moves_between_layers = false;
+    std::int64_t least = 1;
 };
 
 struct MeasuredCandidate {
@@ -34,9 +38,10 @@ struct SearchResult {
     KeptExperts kept;
     double cost = 0;
     std::vector<MeasuredCandidate> candidates;  ///< as given, each alone
-    std::string start;                          ///< the best one's criterion
+    std::size_t start = 0;                      ///< the best of them
     std::int64_t layers_taken = 0;              ///< layers taken over from another candidate
     std::int64_t swaps = 0;                     ///< experts exchanged after that
+    std::int64_t moves = 0;                     ///< of these, for one in another layer
     bool is_exhausted = false;  ///< no exchange was left to try: the time was not used up
 };
 
@@ -62,7 +67,8 @@ struct SearchProblem {
 /// around the cut are taken out or back one by one, measured on a part of the data, and the most
 /// promising pairs of all layers are exchanged together, fewer at a time until the cost of the
 /// whole falls. Rounds look further and further from the cut. Every layer keeps its number of
-/// experts, and every group its share. The same measurements give the same answer.
+/// experts, unless they may move between layers, and every group its share. The same measurements
+/// give the same answer.
 /// @throws Error RunRecipe without candidates
 SearchResult search_plan(const SearchProblem& problem);
 

@@ -1,6 +1,8 @@
 #include <QTemporaryDir>
 #include <QTest>
+#include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -114,6 +116,35 @@ private Q_SLOTS:
         };
         QVERIFY(keeps(1) && keeps(2) && !keeps(30));
         QVERIFY(select_by_measurement(asked).layers == plan.layers);
+    }
+
+    void experts_move_between_layers_where_they_may() {
+        MeasuredSelectionInput asked = input(140);
+        asked.options.scope = SelectScope::Across;
+        const ExpertPlan plan = select_by_measurement(asked);
+        std::size_t total = 0;
+        std::set<std::size_t> sizes;
+        for (const auto& [layer, row] : plan.layers) {
+            QVERIFY(row.kept.size() >= 8);
+            total += row.kept.size();
+            sizes.insert(row.kept.size());
+        }
+        QCOMPARE(total, std::size_t{6 * 16});
+        QVERIFY(sizes.size() > 1);
+        const Json& story = plan.reasons.at("search");
+        for (const Json& row : story.at("candidates")) {
+            QVERIFY(story.at("kl").get<double>() <= row.at("kl").get<double>());
+        }
+        NativeModel model(*m_model, m_pool);
+        TokenWindows search = probe(1024);
+        for (std::size_t w = search.windows.size(); w-- > 0;) {
+            if (w % 4 == 1)
+                search.windows.erase(search.windows.begin() + static_cast<std::ptrdiff_t>(w));
+        }
+        search.task_of_window.assign(search.windows.size(), 0);
+        MaskProbe check(model, search);
+        const double kl = check.measure(plan.mask(m_model->config())).all.kl;
+        QVERIFY(std::abs(kl - story.at("kl").get<double>()) < 1e-9);
     }
 
     void a_recipe_may_ask_for_it() {

@@ -1,4 +1,6 @@
 #include <QTest>
+#include <algorithm>
+#include <array>
 #include <numeric>
 #include <set>
 
@@ -73,7 +75,7 @@ private Q_SLOTS:
         QCOMPARE(found.cost, 3 * (1 + 0.5 + 2 + 4.0));
         QCOMPARE(found.cost, cost_of(found.kept, kWorth));
         QCOMPARE(settled, found.kept);
-        QCOMPARE(found.start, std::string("first"));
+        QCOMPARE(found.start, std::size_t{0});
         QCOMPARE(found.candidates[0].cost, 3 * 13.5);
         QCOMPARE(found.candidates[1].cost, 3 * 23.5);
         QVERIFY(found.is_exhausted);
@@ -98,7 +100,7 @@ private Q_SLOTS:
             problem({candidate("worse", {4, 5, 6, 7}), candidate("best", {0, 1, 2, 3})}, kWorth);
         asked.may_go_on = [] { return false; };
         const SearchResult found = search_plan(asked);
-        QCOMPARE(found.start, std::string("best"));
+        QCOMPARE(found.start, std::size_t{1});
         QCOMPARE(found.kept, asked.candidates[1].kept);
         QVERIFY(!found.is_exhausted);
     }
@@ -120,6 +122,39 @@ private Q_SLOTS:
             // The best two of 0 to 3, but for the pair, and the best two of 4 to 7.
             QCOMPARE(kept, (std::vector<std::int32_t>{1, 2, 5, 7}));
         }
+    }
+
+    void experts_move_to_the_layer_that_needs_them() {
+        auto asked = problem({candidate("even", {0, 1, 2, 3})}, kWorth);
+        const auto measure = [](const KeptExperts& kept) {
+            constexpr std::array kLayerWorth{11.0, 1.0, 0.1};
+            double cost = 0;
+            for (const auto& [layer, experts] : kept) {
+                for (std::int32_t e = 0; e < kExperts; ++e) {
+                    if (std::find(experts.begin(), experts.end(), e) != experts.end()) continue;
+                    cost += kLayerWorth.at(static_cast<std::size_t>(layer)) *
+                            kWorth[static_cast<std::size_t>(e)];
+                }
+            }
+            return cost;
+        };
+        asked.measure = measure;
+        asked.measure_part = [measure](const KeptExperts& kept, std::size_t) {
+            return measure(kept);
+        };
+        asked.limits.least = 2;
+        SearchResult found = search_plan(asked);
+        QCOMPARE(found.moves, std::int64_t{0});
+        for (const auto& [layer, kept] : found.kept) {
+            QCOMPARE(kept, (std::vector<std::int32_t>{2, 3, 5, 7}));
+        }
+        asked.limits.moves_between_layers = true;
+        found = search_plan(asked);
+        QCOMPARE(found.kept.at(0), identity());
+        QCOMPARE(found.kept.at(1), (std::vector<std::int32_t>{2, 5}));
+        QCOMPARE(found.kept.at(2), (std::vector<std::int32_t>{2, 5}));
+        QCOMPARE(found.moves, std::int64_t{4});
+        QCOMPARE(found.cost, measure(found.kept));
     }
 
     void a_part_that_misleads_makes_nothing_worse() {
