@@ -7,11 +7,14 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "base/thread_pool.h"
+#include "eval/mask_probe.h"
 #include "pipeline/evaluate_stage.h"
+#include "pipeline/measured_selection.h"
 #include "pipeline/prune_stage.h"
 #include "pipeline/quantize_stage.h"
 #include "prune/expert_plan.h"
 #include "quant/quant_plan.h"
+#include "routing/criterion.h"
 
 namespace espalier {
 namespace fs = std::filesystem;
@@ -106,8 +109,16 @@ private:
         return static_cast<std::int64_t>(plan.layers.begin()->second.kept.size());
     }
 
+    /// What a MaskProbe remembers: predictions, and hidden states between layers.
+    std::uint64_t probe_bytes(std::int64_t tokens) const {
+        const std::int64_t row = config_.vocab_size + config_.hidden_size * config_.num_layers();
+        return std::min(MaskProbeOptions().memory_bytes,
+                        4 * static_cast<std::uint64_t>(tokens * row));
+    }
+
     StageEstimate prune(const Json& json) {
-        const std::int64_t kept = kept_of(config_from_json<PruneConfig>(json, "prune"));
+        const auto config = config_from_json<PruneConfig>(json, "prune");
+        const std::int64_t kept = kept_of(config);
         const auto before = static_cast<std::uint64_t>(config_.router.num_experts);
         // Every expert has the same size, so this is exact.
         const std::uint64_t cut = expert_bytes_ / before * static_cast<std::uint64_t>(kept);
@@ -118,6 +129,13 @@ private:
         estimate.output_bytes = bytes_ + companion_bytes_;
         estimate.peak_bytes = kBaseBytes;
         estimate.seconds = 2 * static_cast<double>(bytes_) / kDiskBytes;
+        if (config.plan_path.empty() && config.criterion == kMeasuredSelection) {
+            // Every criterion's choice is measured before the search begins.
+            const auto tries = static_cast<double>(criteria().size());
+            const auto tokens = static_cast<double>(config.search_tokens);
+            estimate.seconds += config.search_seconds + forward_seconds(tries * tokens);
+            estimate.peak_bytes += probe_bytes(config.search_tokens);
+        }
         return estimate;
     }
 

@@ -1,5 +1,6 @@
 #include <QTemporaryDir>
 #include <QTest>
+#include <algorithm>
 
 #include "base/error.h"
 #include "pipeline/make_recipe.h"
@@ -169,6 +170,55 @@ private Q_SLOTS:
         COMPARE_JSON(recipe.stages[2].config.at("type"), Json("q4_k_m"));
         COMPARE_JSON(recipe.stages[3].config.at("files"), Json::array({"/h.txt"}));
         QCOMPARE(recipe_from_json(to_json(recipe), "/"), recipe);
+    }
+
+    void presets_choose_how_experts_are_chosen_data() {
+        QTest::addColumn<QString>("preset");
+        QTest::addColumn<QString>("calibrate");
+        QTest::addColumn<QString>("prune");
+        QTest::addRow("fast") << "fast"
+                              << R"({"tokens": 1000000, "context": 2048, "criterion": "reap"})"
+                              << R"({"criterion": "reap", "keep_experts": 8})";
+        QTest::addRow("balanced")
+            << "balanced"
+            << R"({"tokens": 1000000, "context": 2048, "criterion": "reap"})"
+            << R"({"criterion": "auto", "keep_experts": 8, "search_seconds": 120.0})";
+        QTest::addRow("best")
+            << "best"
+            << R"({"tokens": 1000000, "context": 2048, "criterion": "reap",
+                   "stats": "coact_gram,sas,channels"})"
+            << R"({"criterion": "auto", "keep_experts": 8, "search_seconds": 600.0})";
+    }
+
+    void presets_choose_how_experts_are_chosen() {
+        QFETCH(QString, preset);
+        QFETCH(QString, calibrate);
+        QFETCH(QString, prune);
+        const std::string name = preset.toStdString();
+        const auto found = std::find_if(presets().begin(), presets().end(),
+                                        [&](const Preset& row) { return row.name == name; });
+        QVERIFY(found != presets().end());
+        RecipeChoices choices;
+        choices.model = "/m";
+        choices.keep.experts = 8;
+        choices.data = {{"/d.txt", "code", 1.0}};
+        choices.criterion = found->criterion;
+        choices.search_seconds = found->search_seconds;
+        choices.stats = found->stats;
+        const Recipe recipe = make_recipe(choices);
+        COMPARE_JSON(recipe.stages[0].config, parse_json(calibrate.toStdString(), "calibrate"));
+        COMPARE_JSON(recipe.stages[1].config, parse_json(prune.toStdString(), "prune"));
+    }
+
+    void calibration_gathers_what_the_criterion_is_made_of() {
+        RecipeChoices choices;
+        choices.model = "/m";
+        choices.keep.experts = 8;
+        choices.data = {{"/d.txt", "code", 1.0}};
+        choices.criterion = "hope";
+        const Recipe recipe = make_recipe(choices);
+        COMPARE_JSON(recipe.stages[0].config.at("stats"), Json("coact_gram"));
+        QVERIFY(!recipe.stages[1].config.contains("search_seconds"));
     }
 
     void stages_that_nothing_asks_for_are_left_out() {

@@ -206,6 +206,31 @@ private Q_SLOTS:
         QVERIFY(m_fixture->find("wiz_data_train_table")->isVisible());
     }
 
+    void a_preset_sets_what_stands_below_it() {
+        openSampleModel();
+        m_fixture->click("wiz_nav_next_btn");
+        auto* preset = m_fixture->find<QComboBox>("wiz_goal_preset_combo");
+        auto* criterion = m_fixture->find<QComboBox>("wiz_goal_criterion_combo");
+        auto* search = m_fixture->find<QSpinBox>("wiz_goal_search_spin");
+        const auto choose = [](QComboBox* combo, const QString& data) {
+            combo->setCurrentIndex(combo->findData(data));
+            Q_EMIT combo->activated(combo->currentIndex());
+        };
+        QCOMPARE(preset->currentData().toString(), QStringLiteral("balanced"));
+        QCOMPARE(criterion->currentData().toString(), QStringLiteral("auto"));
+        QCOMPARE(search->value(), 2);
+        choose(preset, QStringLiteral("best"));
+        QCOMPARE(search->value(), 10);
+        search->setValue(7);
+        QVERIFY(preset->currentData().isNull());
+        choose(preset, QStringLiteral("fast"));
+        QCOMPARE(criterion->currentData().toString(), QStringLiteral("reap"));
+        QVERIFY(!search->isVisible());
+        choose(criterion, QStringLiteral("ean_sum"));
+        QVERIFY(preset->currentData().isNull());
+        m_fixture->shootBoth(QStringLiteral("wizard-goal"));
+    }
+
     void a_recipe_that_prunes_nothing_stays_so() {
         const QString file = m_fixture->dataFolder() + QStringLiteral("/quantize.json");
         QFile recipe(file);

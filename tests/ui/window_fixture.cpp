@@ -47,6 +47,8 @@ void WindowFixture::shoot(const QString& name) {
     const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
     if (folder.isEmpty()) return;
     QDir().mkpath(folder);
+    // Layouts follow what was shown, hidden or renamed by posted events.
+    QCoreApplication::sendPostedEvents();
     m_window->grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
 }
 

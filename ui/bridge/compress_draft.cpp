@@ -3,6 +3,7 @@
 #include <QFileInfo>
 
 #include "pipeline/make_recipe.h"
+#include "pipeline/prune_stage.h"
 #include "store/database.h"
 
 namespace espalier::ui {
@@ -19,10 +20,12 @@ void readStage(CompressDraft& draft, const StageEntry& entry) {
     const Json& config = entry.config;
     if (entry.stage == "calibrate") {
         draft.tokens = config.value("tokens", draft.tokens);
+        draft.stats = QString::fromStdString(config.value("stats", std::string()));
     } else if (entry.stage == "prune") {
         draft.keepExperts = config.value("keep_experts", draft.keepExperts);
-        draft.criterion =
-            QString::fromStdString(config.value("criterion", draft.criterion.toStdString()));
+        const PruneConfig prune = config_from_json<PruneConfig>(config, "prune");
+        draft.criterion = QString::fromStdString(prune.criterion);
+        draft.searchSeconds = prune.search_seconds;
     } else if (entry.stage == "quantize") {
         draft.fileType = QString::fromStdString(config.value("type", draft.fileType.toStdString()));
     } else if (entry.stage == "evaluate") {
@@ -42,6 +45,8 @@ Recipe makeRecipe(const CompressDraft& draft) {
         .data = draft.data,
         .heldout = {},
         .criterion = draft.criterion.toStdString(),
+        .search_seconds = draft.searchSeconds,
+        .stats = draft.stats.toStdString(),
         .tokens = draft.tokens,
         .seed = draft.seed,
     };
@@ -87,6 +92,7 @@ CompressDraft sampleDraft(const QString& folder) {
     CompressDraft draft;
     draft.model = folder + QStringLiteral("/model");
     draft.keepExperts = 16;
+    draft.criterion = QStringLiteral("reap");
     draft.tokens = sampleTokens;
     for (const char* task : {"python", "cpp", "prose"}) {
         const QString file = QLatin1Char('/') + QLatin1String(task) + QStringLiteral(".txt");

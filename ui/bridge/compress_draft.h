@@ -19,7 +19,9 @@ struct CompressDraft {
     QString model;
     QString name;
     std::int64_t keepExperts = undecided;  ///< in each layer; 0 = all
-    QString criterion = QStringLiteral("reap");
+    QString criterion = QStringLiteral("auto");
+    double searchSeconds = 120;  ///< for auto
+    QString stats;               ///< what calibration gathers beside the cheap statistics
     QString fileType = QStringLiteral("q4_k_m");  ///< empty = stays a hub folder
     std::vector<DataSource> data;
     std::vector<DataSource> measured;  ///< texts to compare the models on

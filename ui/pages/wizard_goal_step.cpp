@@ -6,7 +6,10 @@
 #include <QSlider>
 #include <QSpinBox>
 #include <QVBoxLayout>
+#include <cmath>
 
+#include "pipeline/make_recipe.h"
+#include "pipeline/measured_selection.h"
 #include "quant/quant_plan.h"
 #include "routing/criterion.h"
 #include "ui/models/format.h"
@@ -18,9 +21,20 @@ namespace espalier::ui {
 namespace {
 
 constexpr int mostExperts = 4096;
+constexpr int mostMinutes = 24 * 60;
+constexpr int spinWidth = 160;
 
 QString fromView(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+/// Stands for a criterion, too.
+QString measured() { return fromView(kMeasuredSelection); }
+
+QString presetName(std::string_view name) {
+    if (name == "fast") return WizardGoalStep::tr("Fast");
+    if (name == "balanced") return WizardGoalStep::tr("Balanced (default)");
+    return WizardGoalStep::tr("Best");
 }
 
 }  // namespace
@@ -37,18 +51,33 @@ WizardGoalStep::WizardGoalStep(QWidget* parent) : WizardStep(parent) {
         check();
         Q_EMIT changed();
     });
-    for (QComboBox* combo : {m_criterion, m_fileType}) {
-        connect(combo, &QComboBox::activated, this, [this] {
-            describe();
-            Q_EMIT changed();
-        });
-    }
+    connect(m_preset, &QComboBox::activated, this, &WizardGoalStep::takePreset);
+    connect(m_criterion, &QComboBox::activated, this, &WizardGoalStep::takeCriterion);
+    connect(m_search, &QSpinBox::valueChanged, this, [this] {
+        showPreset();
+        Q_EMIT changed();
+    });
+    connect(m_fileType, &QComboBox::activated, this, [this] {
+        describe();
+        Q_EMIT changed();
+    });
 }
 
 void WizardGoalStep::buildLayout() {
     m_criterion = new QComboBox;
     m_criterion->setObjectName(QStringLiteral("wiz_goal_criterion_combo"));
     m_criterionField = new Field(tr("Experts are &scored by"), m_criterion);
+    m_preset = new QComboBox;
+    m_preset->setObjectName(QStringLiteral("wiz_goal_preset_combo"));
+    m_presetField = new Field(tr("&Preset"), m_preset);
+    m_search = new QSpinBox;
+    m_search->setObjectName(QStringLiteral("wiz_goal_search_spin"));
+    m_search->setRange(0, mostMinutes);
+    m_search->setSuffix(tr(" min"));
+    m_search->setMaximumWidth(spinWidth);
+    m_searchField = new Field(tr("&Time for trying"), m_search,
+                              tr("Once every ranking is measured, experts around the cut are "
+                                 "exchanged for as long as it takes, or as this lasts."));
     m_fileType = new QComboBox;
     m_fileType->setObjectName(QStringLiteral("wiz_goal_type_combo"));
     m_fileTypeField = new Field(tr("Weights are stored &as"), m_fileType);
@@ -56,7 +85,9 @@ void WizardGoalStep::buildLayout() {
     layout->setContentsMargins({});
     layout->setSpacing(space::sections);
     layout->addWidget(makeKeep());
+    layout->addWidget(m_presetField);
     layout->addWidget(m_criterionField);
+    layout->addWidget(m_searchField);
     layout->addWidget(m_fileTypeField);
     layout->addStretch(1);
 }
@@ -70,7 +101,7 @@ QWidget* WizardGoalStep::makeKeep() {
     m_slider->setAccessibleName(tr("Experts kept in each layer, as a slider"));
     m_slider->setRange(1, mostExperts);
     m_keepField = new Field(tr("&Experts kept in each layer"), m_experts);
-    m_experts->setMaximumWidth(160);
+    m_experts->setMaximumWidth(spinWidth);
     auto* keep = new QWidget;
     auto* layout = new QVBoxLayout(keep);
     layout->setContentsMargins({});
@@ -81,10 +112,20 @@ QWidget* WizardGoalStep::makeKeep() {
 }
 
 void WizardGoalStep::fillChoices() {
+    for (const Preset& preset : presets()) {
+        m_preset->addItem(presetName(preset.name), fromView(preset.name));
+        m_preset->setItemData(m_preset->count() - 1, fromView(preset.description), Qt::ToolTipRole);
+    }
+    m_preset->addItem(tr("Own choice"));
+    m_preset->setItemData(m_preset->count() - 1, tr("As set below."), Qt::ToolTipRole);
+    m_criterion->addItem(tr("several, by measuring"), measured());
+    m_criterion->setItemData(0,
+                             tr("Each ranking is tried on text that calibration has not seen; the "
+                                "one that moves the model's predictions least is improved on."),
+                             Qt::ToolTipRole);
     for (const Criterion& criterion : criteria()) {
         const QString name = fromView(criterion.name);
-        m_criterion->addItem(
-            name == CompressDraft().criterion ? tr("%1 (default)").arg(name) : name, name);
+        m_criterion->addItem(name, name);
         m_criterion->setItemData(m_criterion->count() - 1, fromView(criterion.description),
                                  Qt::ToolTipRole);
     }
@@ -100,6 +141,10 @@ void WizardGoalStep::showDraft(const CompressDraft& draft) {
     m_wanted = draft.keepExperts;
     showWanted();
     m_criterion->setCurrentIndex(m_criterion->findData(draft.criterion));
+    m_stats = draft.stats;
+    const QSignalBlocker blocker(m_search);
+    m_search->setValue(static_cast<int>(std::lround(draft.searchSeconds / 60)));
+    showPreset();
     m_fileType->setCurrentIndex(m_fileType->findData(draft.fileType));
     describe();
 }
@@ -107,6 +152,8 @@ void WizardGoalStep::showDraft(const CompressDraft& draft) {
 void WizardGoalStep::writeTo(CompressDraft& draft) const {
     draft.keepExperts = m_wanted;
     draft.criterion = m_criterion->currentData().toString();
+    draft.searchSeconds = m_search->value() * 60.0;
+    draft.stats = m_stats;
     draft.fileType = m_fileType->currentData().toString();
 }
 
@@ -132,6 +179,40 @@ void WizardGoalStep::showWanted() {
     m_slider->setValue(shown);
 }
 
+void WizardGoalStep::takePreset() {
+    const QString name = m_preset->currentData().toString();
+    for (const Preset& preset : presets()) {
+        if (fromView(preset.name) != name) continue;
+        m_criterion->setCurrentIndex(m_criterion->findData(fromView(preset.criterion)));
+        m_stats = fromView(preset.stats);
+        const QSignalBlocker blocker(m_search);
+        m_search->setValue(static_cast<int>(preset.search_seconds / 60));
+    }
+    showPreset();
+    Q_EMIT changed();
+}
+
+void WizardGoalStep::takeCriterion() {
+    if (m_criterion->currentData() != measured()) m_stats.clear();
+    showPreset();
+    Q_EMIT changed();
+}
+
+/// The preset that the settings below it amount to.
+void WizardGoalStep::showPreset() {
+    int index = m_preset->count() - 1;
+    for (const Preset& preset : presets()) {
+        const bool isMeasured = preset.criterion == kMeasuredSelection;
+        if (m_criterion->currentData() == fromView(preset.criterion) &&
+            m_stats == fromView(preset.stats) &&
+            (!isMeasured || m_search->value() * 60 == static_cast<int>(preset.search_seconds)))
+            index = m_preset->findData(fromView(preset.name));
+    }
+    m_preset->setCurrentIndex(index);
+    m_searchField->setVisible(m_criterion->currentData() == measured());
+    describe();
+}
+
 void WizardGoalStep::describe() {
     if (m_model && m_model->experts > 0) {
         const qint64 kept = m_experts->value();
@@ -145,6 +226,7 @@ void WizardGoalStep::describe() {
     } else {
         m_keepField->setHelp(tr("Choose a model first: the range depends on it."));
     }
+    m_presetField->setHelp(m_preset->currentData(Qt::ToolTipRole).toString());
     m_criterionField->setHelp(m_criterion->currentData(Qt::ToolTipRole).toString());
     m_fileTypeField->setHelp(
         m_fileType->currentData().toString().isEmpty()

@@ -32,15 +32,23 @@ private:
     QWidget* makeKeep();
     void fillChoices();
     void showWanted();
+    void takePreset();
+    void takeCriterion();
+    void showPreset();
     void describe();
 
     QSlider* m_slider;
     QSpinBox* m_experts;
     Field* m_keepField;
+    QComboBox* m_preset;
+    Field* m_presetField;
     QComboBox* m_criterion;
     Field* m_criterionField;
+    QSpinBox* m_search;
+    Field* m_searchField;
     QComboBox* m_fileType;
     Field* m_fileTypeField;
+    QString m_stats;  ///< as in the draft
     std::optional<ModelInfo> m_model;
     std::int64_t m_wanted = CompressDraft::undecided;  ///< as in the draft
 };

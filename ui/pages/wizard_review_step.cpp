@@ -4,7 +4,9 @@
 #include <QHBoxLayout>
 #include <QPlainTextEdit>
 #include <QVBoxLayout>
+#include <cmath>
 
+#include "pipeline/measured_selection.h"
 #include "ui/models/format.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/banner.h"
@@ -37,10 +39,15 @@ std::vector<InfoRow> sentences(const CompressDraft& draft) {
     if (draft.keepExperts > 0) {
         rows.push_back(
             row("prune", format::stageName(QStringLiteral("prune")),
-                WizardReviewStep::tr(
-                    "Keep %1 experts in each layer, those with the highest saliency (%2).")
-                    .arg(draft.keepExperts)
-                    .arg(draft.criterion)));
+                draft.criterion.toStdString() == kMeasuredSelection
+                    ? WizardReviewStep::tr("Keep %1 experts in each layer, those whose removal is "
+                                           "measured to cost least; at most %2 min of trying.")
+                          .arg(draft.keepExperts)
+                          .arg(format::integer(std::llround(draft.searchSeconds / 60)))
+                    : WizardReviewStep::tr(
+                          "Keep %1 experts in each layer, those with the highest saliency (%2).")
+                          .arg(draft.keepExperts)
+                          .arg(draft.criterion)));
     }
     if (!draft.fileType.isEmpty()) {
         rows.push_back(row("quantize", format::stageName(QStringLiteral("quantize")),
