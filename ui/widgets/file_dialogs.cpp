@@ -34,4 +34,15 @@ void askForFiles(QWidget& parent, const QString& title, const QString& filter,
     dialog->open();
 }
 
+void askForTarget(QWidget& parent, const QString& title, const QString& name, const QString& filter,
+                  const std::function<void(const QString&)>& take) {
+    QFileDialog* dialog = makeDialog(parent, title);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setFileMode(QFileDialog::AnyFile);
+    dialog->setNameFilter(filter);
+    dialog->selectFile(name);
+    QObject::connect(dialog, &QFileDialog::fileSelected, &parent, take);
+    dialog->open();
+}
+
 }  // namespace espalier::ui

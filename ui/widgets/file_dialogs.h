@@ -13,5 +13,8 @@ void askForFolder(QWidget& parent, const QString& title,
                   const std::function<void(const QString&)>& take);
 void askForFiles(QWidget& parent, const QString& title, const QString& filter,
                  const std::function<void(const QStringList&)>& take);
+/// Where to write a file. @param name what it is called unless the user says otherwise
+void askForTarget(QWidget& parent, const QString& title, const QString& name, const QString& filter,
+                  const std::function<void(const QString&)>& take);
 
 }  // namespace espalier::ui

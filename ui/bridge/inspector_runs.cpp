@@ -1,0 +1,83 @@
+#include "ui/bridge/inspector_runs.h"
+
+#include <fmt/format.h>
+
+#include "prune/write_pruned.h"
+#include "store/database.h"
+#include "ui/bridge/compress_draft.h"
+
+namespace espalier::ui {
+namespace {
+
+std::filesystem::path appliedPath(const ApplyDraft& draft) {
+    return data_folder() / "plans" / "applied" / (draft.name.toStdString() + ".json");
+}
+
+/// What the stage reads: later edits of the plan do not change the run.
+std::filesystem::path writeApplied(const ApplyDraft& draft) {
+    ExpertPlan plan = completePlan(*draft.data, draft.plan);
+    plan.accept = draft.accept;
+    require_writable(plan, draft.data->config);
+    const auto path = appliedPath(draft);
+    std::filesystem::create_directories(path.parent_path());
+    save_expert_plan(plan, path);
+    return path;
+}
+
+}  // namespace
+
+Recipe collectRecipe(const CollectDraft& draft) {
+    Json config = {{"tokens", draft.tokens}, {"context", draft.context}};
+    if (draft.gathersAll) config["stats"] = "all";
+    return {.model = draft.model.toStdString(),
+            .data = draft.data,
+            .seed = 0,
+            .stages = {{"calibrate", std::move(config)}}};
+}
+
+StageEstimate estimateCollect(const CollectDraft& draft) {
+    const auto model = ModelSource::open(draft.model.toStdString());
+    return estimate_plan(collectRecipe(draft), *model).stages.front();
+}
+
+RunRequest collectRun(const CollectDraft& draft) {
+    return {.recipe = collectRecipe(draft),
+            .out = freeRunFolder(modelName(draft.model) + QStringLiteral("-statistics")),
+            .library = library_path()};
+}
+
+QString collectCommand(const CollectDraft& draft) {
+    QString command =
+        QStringLiteral("espalier-cli calibrate %1").arg(shellQuoted(draft.model.toStdString()));
+    for (const DataSource& source : draft.data) {
+        command += QStringLiteral(" --data %1=%2")
+                       .arg(QString::fromStdString(source.task), shellQuoted(source.path));
+    }
+    command += QStringLiteral(" --tokens %1 --context %2").arg(draft.tokens).arg(draft.context);
+    if (draft.gathersAll) command += QStringLiteral(" --stats all");
+    return command + QStringLiteral(" --out statistics.safetensors");
+}
+
+RunRequest applyRun(const ApplyDraft& draft) {
+    const auto plan = writeApplied(draft);
+    return {.recipe = {.model = draft.data->model.toStdString(),
+                       .data = {},
+                       .seed = 0,
+                       .stages = {{"prune", {{"plan_path", plan.string()}}}}},
+            .out = freeRunFolder(draft.name),
+            .library = library_path()};
+}
+
+QString applyCommand(const ApplyDraft& draft) {
+    return QStringLiteral("espalier-cli prune %1 --expert-plan %2 --out %3")
+        .arg(shellQuoted(draft.data->model.toStdString()), shellQuoted(writeApplied(draft)),
+             shellQuoted(freeRunFolder(draft.name)));
+}
+
+QString shellQuoted(const std::filesystem::path& path) {
+    QString text = QString::fromStdString(path.string());
+    return QLatin1Char('\'') + text.replace(QLatin1Char('\''), QLatin1String("'\\''")) +
+           QLatin1Char('\'');
+}
+
+}  // namespace espalier::ui
