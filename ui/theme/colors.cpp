@@ -6,6 +6,11 @@
 namespace espalier::ui {
 namespace {
 
+const ColorStops viridis{0x440154, 0x472D7B, 0x3B528B, 0x2C728E, 0x21918C,
+                         0x28AE80, 0x5EC962, 0xADDC30, 0xFDE725};
+const ColorStops cividis{0x00204D, 0x00336F, 0x39486B, 0x575C6D, 0x707173,
+                         0x8A8779, 0xA69D75, 0xC4B56C, 0xE4CF5B, 0xFFEA46};
+
 const Colors lightColors{
     .bg = 0xFAFAF8,
     .surface = 0xFFFFFF,
@@ -29,6 +34,12 @@ const Colors lightColors{
                 {0x8E4B8A, Qt::DashDotLine},
                 {0x5A5F66, Qt::DashDotDotLine},
                 {0x6B6A00, Qt::SolidLine}}},
+    .viridis = viridis,
+    .cividis = cividis,
+    .diverging = {0x543005, 0x8C510A, 0xBF812D, 0xDFC27D, 0xF5F5F5, 0x92C5DE, 0x4393C3, 0x2166AC,
+                  0x053061},
+    .darkInk = Qt::black,
+    .lightInk = Qt::white,
 };
 
 const Colors darkColors{
@@ -54,6 +65,12 @@ const Colors darkColors{
                 {0xD79AD3, Qt::DashDotLine},
                 {0xB4B9BF, Qt::DashDotDotLine},
                 {0xD5CE6B, Qt::SolidLine}}},
+    .viridis = viridis,
+    .cividis = cividis,
+    .diverging = {0xFFD08A, 0xF0A23E, 0xB86F16, 0x6E4310, 0x2B2F33, 0x1F4A75, 0x2F78B7, 0x69ABE5,
+                  0xB5D9FF},
+    .darkInk = Qt::black,
+    .lightInk = Qt::white,
 };
 
 double linear(double channel) {

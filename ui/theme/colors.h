@@ -3,6 +3,7 @@
 #include <QColor>
 #include <QPalette>
 #include <array>
+#include <vector>
 
 namespace espalier::ui {
 
@@ -30,11 +31,17 @@ enum class SeriesMeaning : std::size_t {
     Original = 4
 };
 
+/// Colours at equal distances along a scale; between them they change evenly.
+using ColorStops = std::vector<QColor>;
+
 /// Every colour of the window. There is no colour literal outside this table.
 struct Colors {
     QColor bg, surface, raised, text, text2, disabled, border, accent, onAccent, ok, warn, err;
     BannerColors infoBanner, okBanner, warnBanner, errBanner;
     std::array<SeriesStyle, numSeries> series;
+    ColorStops viridis, cividis;  ///< sequential, dark = low in both themes
+    ColorStops diverging;         ///< brown = less, blue = more
+    QColor darkInk, lightInk;     ///< for what stands on a colour of a scale
 
     const SeriesStyle& seriesFor(SeriesMeaning meaning) const {
         return series[static_cast<std::size_t>(meaning)];

@@ -1,0 +1,99 @@
+#include "ui/widgets/heat_header.h"
+
+#include <QAbstractItemView>
+#include <QEvent>
+#include <QPaintEvent>
+#include <QPainter>
+#include <algorithm>
+
+#include "ui/theme/colors.h"
+#include "ui/theme/metrics.h"
+
+namespace espalier::ui {
+
+HeatHeader::HeatHeader(Qt::Orientation orientation, QWidget* parent)
+    : QHeaderView(orientation, parent) {
+    setSectionsClickable(true);
+    setHighlightSections(false);
+    setSectionResizeMode(QHeaderView::Fixed);
+    setMinimumSectionSize(1);
+    setFocusPolicy(Qt::NoFocus);
+}
+
+QString HeatHeader::label(int section) const {
+    return model()->headerData(section, orientation()).toString();
+}
+
+QSize HeatHeader::labelSize() const {
+    const QFontMetrics metrics(captionFont(font()));
+    const int last = count() - 1;
+    const int width = last < 0 ? 0
+                               : std::max(metrics.horizontalAdvance(label(0)),
+                                          metrics.horizontalAdvance(label(last)));
+    return {width, metrics.height()};
+}
+
+int HeatHeader::labelDistance() const {
+    const QSize size = labelSize();
+    const int needed = orientation() == Qt::Horizontal ? size.width() + space::controls
+                                                       : size.height() - space::inGroup / 2;
+    int distance = 1;
+    while (distance * std::max(defaultSectionSize(), 1) < needed) distance *= 2;
+    return distance;
+}
+
+QSize HeatHeader::sizeHint() const {
+    const QSize size = labelSize();
+    return {size.width() + space::controls, size.height() + space::controls};
+}
+
+bool HeatHeader::event(QEvent* event) {
+    if (event->type() == QEvent::FontChange) Q_EMIT geometriesChanged();
+    return QHeaderView::event(event);
+}
+
+void HeatHeader::paintEvent(QPaintEvent* event) {
+    QPainter painter(viewport());
+    const Colors& c = colors(palette());
+    painter.fillRect(event->rect(), c.raised);
+    if (model() == nullptr || count() == 0) return;
+    painter.setFont(captionFont(font()));
+    const auto* view = qobject_cast<const QAbstractItemView*>(parentWidget());
+    const QModelIndex current = view == nullptr ? QModelIndex() : view->currentIndex();
+    const bool isHorizontal = orientation() == Qt::Horizontal;
+    const int here = !current.isValid() ? -1 : isHorizontal ? current.column() : current.row();
+    const int distance = labelDistance();
+    for (int section = 0; section < count(); section += distance) {
+        if (here >= 0 && section != here && std::abs(section - here) < distance) continue;
+        paintLabel(painter, section, section == here);
+    }
+    if (here >= 0) paintLabel(painter, here, true);
+}
+
+void HeatHeader::paintLabel(QPainter& painter, int section, bool isCurrent) const {
+    const Colors& c = colors(palette());
+    const bool isHorizontal = orientation() == Qt::Horizontal;
+    const int middle = sectionViewportPosition(section) + sectionSize(section) / 2;
+    if (middle < 0 || middle > (isHorizontal ? width() : height())) return;
+    QFont font = captionFont(this->font());
+    font.setBold(isCurrent);
+    painter.setFont(font);
+    painter.setPen(isCurrent ? c.text : c.text2);
+    const QString text = label(section);
+    const QFontMetrics metrics(font);
+    if (!isHorizontal) {
+        const QRect row(space::inGroup, middle - metrics.height() / 2, width() - 2 * space::inGroup,
+                        metrics.height());
+        painter.drawText(row, Qt::AlignRight | Qt::AlignVCenter, text);
+        return;
+    }
+    // The first and the last label stay whole.
+    const int half = metrics.horizontalAdvance(text) / 2 + 1;
+    const int center =
+        std::clamp(middle, std::min(half, width() / 2), std::max(width() - half, width() / 2));
+    painter.drawText(QRect(center - half, 0, 2 * half, height() - 3),
+                     Qt::AlignHCenter | Qt::AlignVCenter | Qt::TextDontClip, text);
+    painter.drawLine(middle, height() - 3, middle, height() - 1);
+}
+
+}  // namespace espalier::ui

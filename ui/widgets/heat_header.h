@@ -1,0 +1,29 @@
+#pragma once
+
+#include <QHeaderView>
+
+namespace espalier::ui {
+
+/// A header of narrow sections: it writes as many labels as fit, at even distances.
+class HeatHeader : public QHeaderView {
+    Q_OBJECT
+
+public:
+    explicit HeatHeader(Qt::Orientation orientation, QWidget* parent = nullptr);
+
+    /// Sections from one label to the next: 1, 2, 4, … so that labels do not touch.
+    int labelDistance() const;
+    QSize sizeHint() const override;
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    bool event(QEvent* event) override;
+
+private:
+    QString label(int section) const;
+    /// Extent of the longest label.
+    QSize labelSize() const;
+    void paintLabel(QPainter& painter, int section, bool isCurrent) const;
+};
+
+}  // namespace espalier::ui

@@ -1,0 +1,159 @@
+#include "ui/widgets/heat_painter.h"
+
+#include <QImage>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/models/expert_matrix_model.h"
+#include "ui/theme/metrics.h"
+
+namespace espalier::ui {
+namespace {
+
+/// Below, a line between cells would take too much of them.
+constexpr int leastCellWithGrid = 8;
+
+/// Which cells of a window are selected.
+std::vector<bool> selectedCells(const QItemSelection& selection, const HeatWindow& window) {
+    std::vector<bool> cells(static_cast<std::size_t>(window.rows() * window.columns()));
+    for (const QItemSelectionRange& range : selection) {
+        const int top = std::max(range.top(), window.firstRow);
+        const int bottom = std::min(range.bottom(), window.lastRow);
+        const int left = std::max(range.left(), window.firstColumn);
+        const int right = std::min(range.right(), window.lastColumn);
+        for (int row = top; row <= bottom; ++row) {
+            for (int column = left; column <= right; ++column) {
+                cells[static_cast<std::size_t>((row - window.firstRow) * window.columns() + column -
+                                               window.firstColumn)] = true;
+            }
+        }
+    }
+    return cells;
+}
+
+}  // namespace
+
+QRect HeatWindow::cell(int row, int column) const {
+    const int place = isMirrored ? lastColumn - column : column - firstColumn;
+    return {rect.left() + place * cellSize, rect.top() + (row - firstRow) * cellSize, cellSize,
+            cellSize};
+}
+
+QString leadingDigits(double value, bool isRank) {
+    if (std::isnan(value)) return {};
+    if (isRank) return QString::number(static_cast<int>(value));
+    if (value == 0) return QStringLiteral("0");
+    QString digits = QString::number(std::abs(value), 'e', 1);  // "1.1e-01"
+    return digits.left(digits.indexOf(QLatin1Char('e'))).remove(QLatin1Char('.'));
+}
+
+QImage matrixImage(const ExpertMatrixModel& model, const HeatWindow& window,
+                   const ColorScale& scale, const QColor& none) {
+    QImage image(window.columns(), window.rows(), QImage::Format_RGB32);
+    for (int row = 0; row < window.rows(); ++row) {
+        auto* line = reinterpret_cast<QRgb*>(image.scanLine(row));
+        for (int place = 0; place < window.columns(); ++place) {
+            const int column =
+                window.isMirrored ? window.lastColumn - place : window.firstColumn + place;
+            const std::size_t cell = model.offsetOf(window.firstRow + row, column);
+            const float fraction = model.scaled().fraction(cell);
+            const bool isHollow = model.stateAt(cell).testFlag(CellState::NeverRouted);
+            line[place] = isHollow || std::isnan(fraction) ? none.rgb() : scale.color(fraction);
+        }
+    }
+    return image;
+}
+
+void HeatPainter::paint(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
+                        const QPalette& palette) {
+    if (window.rows() <= 0 || window.columns() <= 0) return;
+    const Colors& c = colors(palette);
+    const ColorScale scale(model.scaled().isDiverging() ? ColorMap::Diverging : m_map, c);
+    painter.drawImage(window.rect, matrixImage(model, window, scale, c.surface));
+    if (window.cellSize >= leastCellWithGrid) paintGrid(painter, window, c);
+    m_tiles.setUp(window.cellSize, painter.device()->devicePixelRatioF(), c.darkInk, c.lightInk);
+    paintCells(painter, model, window, scale, c);
+}
+
+void HeatPainter::paintGrid(QPainter& painter, const HeatWindow& window, const Colors& c) const {
+    for (int row = 1; row <= window.rows(); ++row) {
+        painter.fillRect(QRect(window.rect.left(), window.rect.top() + row * window.cellSize - 1,
+                               window.rect.width(), 1),
+                         c.surface);
+    }
+    for (int place = 1; place <= window.columns(); ++place) {
+        painter.fillRect(QRect(window.rect.left() + place * window.cellSize - 1, window.rect.top(),
+                               1, window.rect.height()),
+                         c.surface);
+    }
+}
+
+void HeatPainter::paintCells(QPainter& painter, const ExpertMatrixModel& model,
+                             const HeatWindow& window, const ColorScale& scale, const Colors& c) {
+    const bool hasDigits = window.cellSize >= leastCellWithDigits;
+    const bool isRank = model.scaled().scale() == MatrixScale::Rank;
+    const bool isLight = contrastRatio(c.surface, c.darkInk) > contrastRatio(c.surface, c.lightInk);
+    QFont font = painter.font();
+    font.setPixelSize(window.cellSize / 2);
+    painter.setFont(font);
+    for (int row = window.firstRow; row <= window.lastRow; ++row) {
+        for (int column = window.firstColumn; column <= window.lastColumn; ++column) {
+            const std::size_t cell = model.offsetOf(row, column);
+            const CellStates states = model.stateAt(cell);
+            const bool isUncertain = model.isUncertain(cell);
+            if (!hasDigits && !isUncertain && states == CellStates()) continue;
+            const float fraction = model.scaled().fraction(cell);
+            const bool isBare = states.testFlag(CellState::NeverRouted) || std::isnan(fraction);
+            const bool takesDark = isBare ? isLight : scale.takesDarkInk(fraction);
+            const QRect rect = window.cell(row, column);
+            if (isUncertain || states != CellStates())
+                painter.drawPixmap(rect.topLeft(), m_tiles.tile(states, isUncertain, takesDark));
+            if (!hasDigits) continue;
+            painter.setPen(takesDark ? c.darkInk : c.lightInk);
+            painter.drawText(rect.adjusted(2, 0, -2, -1), Qt::AlignLeft | Qt::AlignBottom,
+                             leadingDigits(model.scaled().shown(cell), isRank));
+        }
+    }
+}
+
+void HeatPainter::paintSelection(QPainter& painter, const QItemSelection& selection,
+                                 const HeatWindow& window, const Colors& c) {
+    if (selection.isEmpty() || window.rows() <= 0 || window.columns() <= 0) return;
+    const std::vector<bool> cells = selectedCells(selection, window);
+    const auto isSelected = [&](int row, int column) {
+        if (row < window.firstRow || row > window.lastRow || column < window.firstColumn ||
+            column > window.lastColumn)
+            return false;
+        return static_cast<bool>(cells[static_cast<std::size_t>(
+            (row - window.firstRow) * window.columns() + column - window.firstColumn)]);
+    };
+    QList<QLine> lines;
+    for (int row = window.firstRow; row <= window.lastRow; ++row) {
+        for (int column = window.firstColumn; column <= window.lastColumn; ++column) {
+            if (!isSelected(row, column)) continue;
+            const QRect rect = window.cell(row, column);
+            const int before = window.isMirrored ? 1 : -1;
+            if (!isSelected(row - 1, column)) lines.append({rect.topLeft(), rect.topRight()});
+            if (!isSelected(row + 1, column)) lines.append({rect.bottomLeft(), rect.bottomRight()});
+            if (!isSelected(row, column + before))
+                lines.append({rect.topLeft(), rect.bottomLeft()});
+            if (!isSelected(row, column - before))
+                lines.append({rect.topRight(), rect.bottomRight()});
+        }
+    }
+    painter.setPen(QPen(c.surface, 4));
+    painter.drawLines(lines);
+    painter.setPen(QPen(c.accent, 2));
+    painter.drawLines(lines);
+}
+
+void HeatPainter::paintFocus(QPainter& painter, const QRect& cell, const Colors& c) {
+    const int ring = space::focusRing;
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(c.surface, ring + 2, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
+    painter.drawRect(cell.adjusted(-ring, -ring, ring - 1, ring - 1));
+    painter.setPen(QPen(c.accent, ring, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
+    painter.drawRect(cell.adjusted(-ring, -ring, ring - 1, ring - 1));
+}
+
+}  // namespace espalier::ui
