@@ -78,6 +78,11 @@ void HeatView::fit() {
 void HeatView::setColorMap(ColorMap map) {
     m_painter.setColorMap(map);
     viewport()->update();
+    Q_EMIT colorMapChanged();
+}
+
+ColorMap HeatView::shownColorMap() const {
+    return m_matrix->scaled().isDiverging() ? ColorMap::Diverging : colorMap();
 }
 
 QPoint HeatView::cellCenter(int row, int column) const {

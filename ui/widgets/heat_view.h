@@ -33,6 +33,8 @@ public:
     /// For what is not a difference.
     void setColorMap(ColorMap map);
     ColorMap colorMap() const { return m_painter.colorMap(); }
+    /// That one, or the diverging colours for differences.
+    ColorMap shownColorMap() const;
 
     /// In the coordinates of the viewport.
     QPoint cellCenter(int row, int column) const;
@@ -56,6 +58,7 @@ Q_SIGNALS:
     /// The focus went to another cell.
     void currentExpertChanged(qint64 layer, int expert);
     void cellSizeChanged(int pixels);
+    void colorMapChanged();
     /// Other columns or rows came into view.
     void windowChanged();
 
