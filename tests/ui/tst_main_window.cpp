@@ -20,7 +20,8 @@ using namespace espalier::ui;
 namespace {
 
 const QStringList kPages{QStringLiteral("start"), QStringLiteral("models"),
-                         QStringLiteral("wizard"), QStringLiteral("runs"), QStringLiteral("play")};
+                         QStringLiteral("wizard"), QStringLiteral("runs"), QStringLiteral("experts"),
+                         QStringLiteral("play")};
 
 }  // namespace
 

@@ -66,17 +66,34 @@ void readRouting(RunDetails& details) {
     }
 }
 
+/// What a finished stage left under `key`, if it is still there.
+std::optional<std::filesystem::path> outputOf(const RunDetails& details, const StageRecord& stage,
+                                              const char* key) {
+    const Json record = parse_json(stage.record, "stage.json");
+    const std::string name = record.value("outputs", Json::object()).value(key, std::string());
+    if (name.empty()) return std::nullopt;
+    const auto folder = fmt::format("{:02}-{}", stage.position + 1, stage.stage);
+    auto path = std::filesystem::path(details.summary.path.toStdString()) / folder / name;
+    return std::filesystem::exists(path) ? std::optional(std::move(path)) : std::nullopt;
+}
+
+/// The first statistics, before any stage changed the model.
+void readStats(RunDetails& details) {
+    for (const StageRecord& stage : details.finished) {
+        if (outputOf(details, stage, "model")) return;
+        if (const auto path = outputOf(details, stage, "stats")) {
+            details.statsPath = QString::fromStdString(path->string());
+            return;
+        }
+    }
+}
+
 /// Which experts stay, if a stage left a plan.
 void readPlan(RunDetails& details) {
     for (const StageRecord& stage : details.finished) {
-        const Json record = parse_json(stage.record, "stage.json");
-        const std::string name =
-            record.value("outputs", Json::object()).value("plan", std::string());
-        if (name.empty()) continue;
-        const auto folder = fmt::format("{:02}-{}", stage.position + 1, stage.stage);
-        const auto path = std::filesystem::path(details.summary.path.toStdString()) / folder / name;
-        if (!std::filesystem::exists(path)) continue;
-        for (const auto& [layer, plan] : load_expert_plan(path).layers)
+        const auto path = outputOf(details, stage, "plan");
+        if (!path) continue;
+        for (const auto& [layer, plan] : load_expert_plan(*path).layers)
             details.kept[layer] = plan.kept;
     }
 }
@@ -125,6 +142,7 @@ RunDetails readRunDetails(Library& library, const QString& path, const QString& 
         details.metrics = library.metrics(key);
         readRouting(details);
         readPlan(details);
+        readStats(details);
         readLog(details);
     }
     return details;

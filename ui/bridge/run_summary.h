@@ -38,6 +38,7 @@ struct RunDetails {
     std::map<std::string, double> metrics;
     std::map<std::int64_t, std::vector<std::int32_t>>
         kept;                ///< by layer, from the run's expert plan
+    QString statsPath;       ///< what the run measured of the model it began with; empty = nothing
     QString routingVerdict;  ///< "pass", "warn", "fail"; empty = not compared
     QString routingReasons;
     std::vector<LogLine> log;  ///< the newest lines of its log file

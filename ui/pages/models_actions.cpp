@@ -81,6 +81,11 @@ void ModelsPage::compressSelected() {
     }
 }
 
+void ModelsPage::inspectSelected() {
+    const ModelEntry* entry = selected();
+    if (entry != nullptr && entry->canCompress()) Q_EMIT inspectRequested(entry->path);
+}
+
 void ModelsPage::playSelected() {
     const ModelEntry* entry = selected();
     if (entry != nullptr && entry->canPlay()) Q_EMIT playRequested(entry->path);

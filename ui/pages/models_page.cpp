@@ -181,6 +181,7 @@ void ModelsPage::makeTree() {
 QWidget* ModelsPage::makeActions() {
     m_compress =
         (new PushButton(QStringLiteral("models_compress_btn"), tr("&Compress…")))->asPrimary();
+    m_inspect = new PushButton(QStringLiteral("models_inspect_btn"), tr("&Inspect experts"));
     m_play = new PushButton(QStringLiteral("models_play_btn"), tr("Open in pla&yground"));
     m_reveal = new PushButton(QStringLiteral("models_reveal_btn"), tr("R&eveal"));
     m_reveal->setToolTip(tr("Shows its folder in the file manager."));
@@ -188,6 +189,7 @@ QWidget* ModelsPage::makeActions() {
     m_delete = (new PushButton(QStringLiteral("models_delete_btn"), tr("&Delete…")))
                    ->withIcon(QStringLiteral("trash"));
     connect(m_compress, &QPushButton::clicked, this, &ModelsPage::compressSelected);
+    connect(m_inspect, &QPushButton::clicked, this, &ModelsPage::inspectSelected);
     connect(m_play, &QPushButton::clicked, this, &ModelsPage::playSelected);
     connect(m_reveal, &QPushButton::clicked, this, &ModelsPage::revealSelected);
     connect(m_remove, &QPushButton::clicked, this, &ModelsPage::removeSelected);
@@ -202,7 +204,7 @@ QWidget* ModelsPage::makeActions() {
     m_actions = new QBoxLayout(QBoxLayout::LeftToRight, actions);
     m_actions->setContentsMargins({});
     m_actions->setSpacing(space::controls);
-    QHBoxLayout* main = lineOf({m_compress, m_play});
+    QHBoxLayout* main = lineOf({m_compress, m_inspect, m_play});
     main->addStretch(1);
     m_actions->addLayout(main);
     QHBoxLayout* others = lineOf({m_reveal, m_remove, m_delete});
@@ -331,6 +333,7 @@ void ModelsPage::showSelected() {
     const ModelEntry* entry = selected();
     const bool isThere = entry != nullptr && entry->gap != ModelGap::Gone;
     m_compress->setEnabled(entry != nullptr && entry->canCompress());
+    m_inspect->setEnabled(entry != nullptr && entry->canCompress());
     m_play->setEnabled(entry != nullptr && entry->canPlay());
     m_reveal->setEnabled(isThere);
     m_remove->setEnabled(entry != nullptr && !entry->libraryName.isEmpty());

@@ -50,6 +50,7 @@ public:
 
 Q_SIGNALS:
     void compressRequested(const QString& model);
+    void inspectRequested(const QString& model);
     void playRequested(const QString& model);
     void sampleRequested();
 
@@ -78,6 +79,7 @@ private:
     void browseFolder();
     void browseFile();
     void compressSelected();
+    void inspectSelected();
     void playSelected();
     void revealSelected();
     void removeSelected();
@@ -105,6 +107,7 @@ private:
     ModelsDetails* m_details;
     QBoxLayout* m_actions;
     PushButton* m_compress;
+    PushButton* m_inspect;
     PushButton* m_play;
     PushButton* m_reveal;
     PushButton* m_remove;

@@ -108,6 +108,9 @@ QWidget* RunDashboard::makeHeader() {
     m_resume = (new PushButton(QStringLiteral("run_ctl_resume_btn"), tr("R&esume")))->asPrimary();
     m_play =
         (new PushButton(QStringLiteral("run_ctl_try_btn"), tr("Open in &playground")))->asPrimary();
+    m_inspect = new PushButton(QStringLiteral("run_ctl_inspect_btn"), tr("&Inspect experts"));
+    m_inspect->setToolTip(tr("Shows what this run measured of every expert."));
+    m_inspect->hide();
     m_openFolder = (new PushButton(QStringLiteral("run_ctl_folder_btn"), tr("Open fol&der")))
                        ->withIcon(QStringLiteral("folder"));
     connect(back, &QToolButton::clicked, this, &RunDashboard::listRequested);
@@ -115,6 +118,8 @@ QWidget* RunDashboard::makeHeader() {
     connect(m_resume, &QPushButton::clicked, this, [this] { Q_EMIT resumeRequested(m_folder); });
     connect(m_play, &QPushButton::clicked, this,
             [this] { Q_EMIT playRequested(m_summary.resultPath); });
+    connect(m_inspect, &QPushButton::clicked, this,
+            [this] { Q_EMIT inspectRequested(m_summary.model, m_stats); });
     connect(m_openFolder, &QPushButton::clicked, this,
             [this] { QDesktopServices::openUrl(QUrl::fromLocalFile(m_folder)); });
     auto* header = new QWidget;
@@ -124,7 +129,7 @@ QWidget* RunDashboard::makeHeader() {
     layout->addWidget(m_title, 1);
     layout->addWidget(m_state);
     layout->addSpacing(space::controls);
-    for (QWidget* button : {m_stop, m_resume, m_play, m_openFolder}) layout->addWidget(button);
+    for (QWidget* button : {m_stop, m_resume, m_play, m_inspect, m_openFolder}) layout->addWidget(button);
     return header;
 }
 
@@ -181,6 +186,8 @@ void RunDashboard::open(const QString& folder) {
 void RunDashboard::showRun(const QString& folder) {
     m_folder = folder;
     m_summary = {};
+    m_stats.clear();
+    m_inspect->hide();
     m_stages.clear();
     m_run.clear();
     m_metrics->setMetrics({});
@@ -210,6 +217,8 @@ void RunDashboard::load() {
 
 void RunDashboard::showDetails(const RunDetails& details) {
     m_summary = details.summary;
+    m_stats = details.statsPath;
+    m_inspect->setVisible(!m_stats.isEmpty());
     m_title->setText(details.summary.name);
     m_title->setToolTip(details.summary.path);
     // Those of a live run may have begun already.

@@ -38,6 +38,7 @@ public:
 
 Q_SIGNALS:
     void listRequested();
+    void inspectRequested(const QString& model, const QString& stats);
     void playRequested(const QString& model);
     void resumeRequested(const QString& folder);
     void loaded();
@@ -62,6 +63,7 @@ private:
     Services m_services;
     QString m_folder;
     RunSummary m_summary;
+    QString m_stats;  ///< that a stage of this run has left; empty = none yet
     std::vector<StageMark> m_stages;
     RunProgress m_run;
     std::vector<LogLine> m_lines;
@@ -82,6 +84,7 @@ private:
     PushButton* m_stop;
     PushButton* m_resume;
     PushButton* m_play;
+    PushButton* m_inspect;
     PushButton* m_openFolder;
 };
 

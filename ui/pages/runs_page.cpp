@@ -40,6 +40,7 @@ RunsPage::RunsPage(const Services& services, QWidget* parent)
     connect(m_empty, &EmptyState::actionRequested, this, &RunsPage::compressRequested);
     connect(m_empty, &EmptyState::sampleRequested, this, &RunsPage::sampleRequested);
     connect(m_dashboard, &RunDashboard::listRequested, this, &RunsPage::showList);
+    connect(m_dashboard, &RunDashboard::inspectRequested, this, &RunsPage::inspectRequested);
     connect(m_dashboard, &RunDashboard::playRequested, this, &RunsPage::playRequested);
     connect(m_dashboard, &RunDashboard::resumeRequested, this, &RunsPage::resumeRequested);
     connect(m_dashboard, &RunDashboard::loaded, this, &Page::pageReady);

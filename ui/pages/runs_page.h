@@ -34,6 +34,7 @@ public:
 Q_SIGNALS:
     void compressRequested();
     void sampleRequested();
+    void inspectRequested(const QString& model, const QString& stats);
     void playRequested(const QString& model);
     void resumeRequested(const QString& folder);
 

@@ -94,9 +94,11 @@ QWidget* StartPage::makeWays() {
     auto* compress =
         (new PushButton(QStringLiteral("start_new_compress_btn"), tr("Compress a model…")))
             ->asPrimary();
+    auto* inspect = new PushButton(QStringLiteral("start_new_inspect_btn"), tr("Inspect experts"));
     auto* play = new PushButton(QStringLiteral("start_new_play_btn"), tr("Open playground"));
     auto* sample = new PushButton(QStringLiteral("start_sample_btn"), tr("Try the sample"));
     connect(compress, &QPushButton::clicked, this, &StartPage::compressRequested);
+    connect(inspect, &QPushButton::clicked, this, &StartPage::inspectRequested);
     connect(play, &QPushButton::clicked, this, &StartPage::playRequested);
     connect(sample, &QPushButton::clicked, this, &StartPage::sampleRequested);
     auto* ways = new QWidget;
@@ -108,6 +110,9 @@ QWidget* StartPage::makeWays() {
         tr("Make a model fit"),
         tr("Remove the experts that your work does not use and store the rest in fewer bits."),
         compress));
+    m_ways->addWidget(makeWay(tr("See what experts do"),
+                              tr("Try a pruning on the map of all experts, measure it, undo it."),
+                              inspect));
     m_ways->addWidget(makeWay(tr("Chat with a model"),
                               tr("Talk to any model on this computer, compressed or not."), play));
     m_ways->addWidget(makeWay(

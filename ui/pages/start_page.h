@@ -29,6 +29,7 @@ public:
 
 Q_SIGNALS:
     void compressRequested();
+    void inspectRequested();
     void playRequested();
     void sampleRequested();
     void runOpened(const QString& folder);

@@ -17,6 +17,8 @@ public:
     virtual bool cancelCurrent() { return false; }
     /// Ctrl+N.
     virtual void createNew() {}
+    /// Ctrl+S.
+    virtual void save() {}
     /// Called whenever the page comes to the front.
     virtual void refresh() {}
 

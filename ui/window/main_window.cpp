@@ -9,6 +9,7 @@
 #include <QPushButton>
 #include <QScreen>
 #include <QStackedWidget>
+#include <QUndoGroup>
 #include <QVBoxLayout>
 #include <chrono>
 
@@ -16,6 +17,7 @@
 #include "formats/hub_folder.h"
 #include "store/database.h"
 #include "ui/bridge/background_worker.h"
+#include "ui/pages/experts_page.h"
 #include "ui/pages/models_page.h"
 #include "ui/pages/play_page.h"
 #include "ui/pages/runs_page.h"
@@ -80,11 +82,13 @@ void MainWindow::buildLayout() {
     m_models = new ModelsPage(m_services);
     m_wizard = new WizardPage(m_services);
     m_runs = new RunsPage(m_services);
+    m_experts = new ExpertsPage(m_services);
     m_play = new PlayPage(m_services);
     addPage(m_start, QStringLiteral("start"), tr("Start"));
     addPage(m_models, QStringLiteral("models"), tr("Models"));
     addPage(m_wizard, QStringLiteral("compress"), tr("Compress"));
     addPage(m_runs, QStringLiteral("runs"), tr("Runs"));
+    addPage(m_experts, QStringLiteral("experts"), tr("Experts"));
     addPage(m_play, QStringLiteral("play"), tr("Play"));
     connect(m_rail, &QListWidget::currentRowChanged, this, &MainWindow::goTo);
     auto* upper = new QHBoxLayout;
@@ -109,12 +113,17 @@ void MainWindow::addPage(Page* page, const QString& icon, const QString& text) {
 
 void MainWindow::connectPages() {
     connect(m_start, &StartPage::compressRequested, this, [this] { goTo(Compress); });
+    connect(m_start, &StartPage::inspectRequested, this, [this] { goTo(Experts); });
     connect(m_start, &StartPage::playRequested, this, [this] { goTo(Play); });
     connect(m_start, &StartPage::runOpened, this, &MainWindow::openRun);
     connect(m_start, &StartPage::resumeRequested, this, &MainWindow::resumeRun);
     connect(m_start, &StartPage::filesDropped, this, &MainWindow::openPaths);
     connect(m_models, &ModelsPage::compressRequested, this, &MainWindow::compressModel);
     connect(m_models, &ModelsPage::playRequested, this, &MainWindow::playModel);
+    connect(m_models, &ModelsPage::inspectRequested, this,
+            [this](const QString& model) { inspectModel(model); });
+    connect(m_runs, &RunsPage::inspectRequested, this, &MainWindow::inspectModel);
+    connect(m_experts, &ExpertsPage::runStarted, this, &MainWindow::openRun);
     connect(m_runs, &RunsPage::compressRequested, this, [this] { goTo(Compress); });
     connect(m_runs, &RunsPage::playRequested, this, &MainWindow::playModel);
     connect(m_runs, &RunsPage::resumeRequested, this, &MainWindow::resumeRun);
@@ -193,6 +202,8 @@ void MainWindow::turnTo(int page) {
         m_rail->setCurrentRow(page);
     }
     m_rail->setUnseen(page, 0);
+    // Elsewhere Ctrl+Z would change a plan that nobody sees.
+    if (m_undo != nullptr) m_undo->setActiveStack(page == Experts ? &m_experts->history() : nullptr);
     if (m_back != nullptr) {
         m_back->setEnabled(m_history.canGoBack());
         m_forward->setEnabled(m_history.canGoForward());
@@ -247,6 +258,11 @@ void MainWindow::compressModel(const QString& model) {
 void MainWindow::playModel(const QString& model) {
     goTo(Play);
     m_play->openModel(model);
+}
+
+void MainWindow::inspectModel(const QString& model, const QString& stats) {
+    goTo(Experts);
+    m_experts->openModel(model, stats);
 }
 
 void MainWindow::resumeRun(const QString& folder) {

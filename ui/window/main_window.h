@@ -14,9 +14,11 @@
 class QActionGroup;
 class QMenu;
 class QStackedWidget;
+class QUndoGroup;
 
 namespace espalier::ui {
 
+class ExpertsPage;
 class JobStrip;
 class ModelsPage;
 class NavRail;
@@ -43,7 +45,7 @@ protected:
     void closeEvent(QCloseEvent* event) override;
 
 private:
-    enum PageIndex { Start, Models, Compress, Runs, Play };
+    enum PageIndex { Start, Models, Compress, Runs, Experts, Play };
 
     void buildLayout();
     using QMainWindow::addAction;
@@ -52,6 +54,7 @@ private:
     void connectRuns();
     void buildMenus();
     void buildFileMenu();
+    void buildEditMenu();
     void buildViewMenu();
     void buildThemeMenu(QMenu& view);
     void buildRunMenu();
@@ -68,6 +71,8 @@ private:
     void openRun(const QString& folder);
     void compressModel(const QString& model);
     void playModel(const QString& model);
+    /// @param stats of the model; empty = its newest
+    void inspectModel(const QString& model, const QString& stats = {});
     void takeRunEvents(const std::vector<RunEvent>& events);
     void takeRunState(JobState state);
     void updateMemory();
@@ -87,6 +92,7 @@ private:
     ModelsPage* m_models;
     WizardPage* m_wizard;
     RunsPage* m_runs;
+    ExpertsPage* m_experts;
     PlayPage* m_play;
     PageHistory m_history;
     RunProgress m_progress;
@@ -96,6 +102,7 @@ private:
     QAction* m_forward = nullptr;
     QAction* m_stopRun = nullptr;
     QActionGroup* m_themes = nullptr;
+    QUndoGroup* m_undo = nullptr;
     bool m_quitsAfterRun = false;
 };
 

@@ -4,7 +4,9 @@
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QStackedWidget>
+#include <QUndoGroup>
 
+#include "ui/pages/experts_page.h"
 #include "ui/pages/play_page.h"
 #include "ui/pages/runs_page.h"
 #include "ui/pages/wizard_page.h"
@@ -33,6 +35,7 @@ QAction* MainWindow::addAction(QMenu& menu, const QString& name, const QString& 
 void MainWindow::buildMenus() {
     menuBar()->setObjectName(QStringLiteral("menuBar"));
     buildFileMenu();
+    buildEditMenu();
     buildViewMenu();
     buildRunMenu();
     buildHelpMenu();
@@ -54,9 +57,25 @@ void MainWindow::buildFileMenu() {
                               tr("Models, recipes, texts (*.gguf *.json *.txt *.jsonl)"),
                               [this](const QStringList& paths) { openPaths(paths); });
               });
+    addAction(menu, QStringLiteral("act_file_save"), tr("&Save plan"), QKeySequence::Save,
+              [this] { currentPage()->save(); });
     menu.addSeparator();
     addAction(menu, QStringLiteral("act_file_quit"), tr("&Quit"), QKeySequence(tr("Ctrl+Q")),
               [this] { close(); });
+}
+
+void MainWindow::buildEditMenu() {
+    QMenu& menu = *menuBar()->addMenu(tr("&Edit"));
+    menu.setObjectName(QStringLiteral("edit_menu"));
+    m_undo = new QUndoGroup(this);
+    m_undo->addStack(&m_experts->history());
+    QAction* undo = m_undo->createUndoAction(this, tr("&Undo"));
+    undo->setObjectName(QStringLiteral("act_exp_undo"));
+    undo->setShortcut(QKeySequence::Undo);
+    QAction* redo = m_undo->createRedoAction(this, tr("&Redo"));
+    redo->setObjectName(QStringLiteral("act_exp_redo"));
+    redo->setShortcut(QKeySequence(tr("Ctrl+Shift+Z")));
+    menu.addActions({undo, redo});
 }
 
 void MainWindow::buildViewMenu() {
