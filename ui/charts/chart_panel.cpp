@@ -3,8 +3,10 @@
 #include <QAction>
 #include <QChart>
 #include <QChartView>
+#include <QClipboard>
 #include <QEvent>
 #include <QFileDialog>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -109,19 +111,23 @@ QWidget* ChartPanel::makeHeader(const QString& name, const QString& title) {
     auto* menu = new QMenu(m_exportButton);
     menu->addAction(tr("Picture (PNG)…"), this, &ChartPanel::exportImage);
     menu->addAction(tr("Figures (CSV)…"), this, &ChartPanel::exportTable);
+    menu->addAction(tr("Copy picture"), this, &ChartPanel::copyImage);
+    menu->addAction(tr("Copy figures"), this, &ChartPanel::copyTable);
     m_exportButton->setMenu(menu);
     auto* flip = new QAction(this);
     flip->setShortcut(Qt::Key_T);
     flip->setShortcutContext(Qt::WidgetWithChildrenShortcut);
     connect(flip, &QAction::triggered, m_tableButton, &QToolButton::toggle);
     addAction(flip);
-    auto* layout = new QHBoxLayout(header);
-    layout->setContentsMargins({});
-    layout->addWidget(m_title, 1);
-    layout->addWidget(m_tableButton);
-    layout->addWidget(m_exportButton);
+    m_header = new QHBoxLayout(header);
+    m_header->setContentsMargins({});
+    m_header->addWidget(m_title, 1);
+    m_header->addWidget(m_tableButton);
+    m_header->addWidget(m_exportButton);
     return header;
 }
+
+void ChartPanel::addOption(QWidget* option) { m_header->insertWidget(1, option); }
 
 void ChartPanel::setEmptyText(const QString& text) { m_empty->setText(text); }
 
@@ -188,13 +194,21 @@ void ChartPanel::exportTable() {
 
 void ChartPanel::exportImage() {
     askWhere(tr("Export picture"), QStringLiteral("chart.png"), tr("Pictures (*.png)"),
-             [this](QIODevice& file) {
-                 constexpr int scale = 2;
-                 QPixmap picture(m_view->size() * scale);
-                 picture.setDevicePixelRatio(scale);
-                 m_view->QWidget::render(&picture);
-                 return picture.save(&file, "PNG");
-             });
+             [this](QIODevice& file) { return picture().save(&file, "PNG"); });
+}
+
+QPixmap ChartPanel::picture() const {
+    constexpr int scale = 2;
+    QPixmap picture(m_view->size() * scale);
+    picture.setDevicePixelRatio(scale);
+    m_view->QWidget::render(&picture);
+    return picture;
+}
+
+void ChartPanel::copyImage() { QGuiApplication::clipboard()->setPixmap(picture()); }
+
+void ChartPanel::copyTable() {
+    QGuiApplication::clipboard()->setText(QString::fromUtf8(toTsv(m_tableModel->table())));
 }
 
 void ChartPanel::askWhere(const QString& title, const QString& name, const QString& filter,

@@ -7,6 +7,7 @@
 
 class QChart;
 class QChartView;
+class QHBoxLayout;
 class QIODevice;
 class QLabel;
 class QStackedWidget;
@@ -35,6 +36,10 @@ protected:
     void changeEvent(QEvent* event) override;
 
     QChart& chart() const { return *m_chart; }
+    /// What has the focus while the drawing shows.
+    QChartView& view() const { return *m_view; }
+    /// A control in the line of the title.
+    void addOption(QWidget* option);
     QValueAxis& xAxis() const { return *m_xAxis; }
     QValueAxis& yAxis() const { return *m_yAxis; }
     void setTable(ChartTable table);
@@ -48,6 +53,9 @@ private:
     void showCurrentView();
     void exportTable();
     void exportImage();
+    void copyTable();
+    void copyImage();
+    QPixmap picture() const;
     void askWhere(const QString& title, const QString& name, const QString& filter,
                   const std::function<bool(QIODevice&)>& write);
 
@@ -55,6 +63,7 @@ private:
     QChartView* m_view;
     QValueAxis* m_xAxis;
     QValueAxis* m_yAxis;
+    QHBoxLayout* m_header;
     QLabel* m_title;
     QLabel* m_empty;
     QTableView* m_tableView;

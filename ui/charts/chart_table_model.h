@@ -9,7 +9,8 @@ namespace espalier::ui {
 /// The figures behind a chart: what its table view shows and its export writes.
 struct ChartTable {
     QStringList headers;
-    std::vector<std::vector<double>> rows;
+    std::vector<std::vector<double>> rows;  ///< NaN = none
+    QStringList names = {};  ///< of the rows, as a first column; empty = there is none
     bool operator==(const ChartTable&) const = default;
 };
 
@@ -33,5 +34,6 @@ private:
 
 /// Full precision, for other programs.
 QByteArray toCsv(const ChartTable& table);
+QByteArray toTsv(const ChartTable& table);
 
 }  // namespace espalier::ui

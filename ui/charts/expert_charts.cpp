@@ -12,6 +12,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "ui/charts/axis_fit.h"
 #include "ui/charts/decimate.h"
 #include "ui/theme/colors.h"
 
@@ -19,35 +20,6 @@ namespace espalier::ui {
 namespace {
 
 constexpr qsizetype mostMarkedPoints = 128;
-
-/// A whole-number distance that puts at most ten ticks on an axis of `count` steps.
-double tickDistance(std::size_t count) {
-    double distance = 1;
-    while (static_cast<double>(count) / distance > 10) distance *= 2;
-    return distance;
-}
-
-void showWholeNumbers(QValueAxis& axis, double from, double to, double anchor, std::size_t count) {
-    axis.setTickType(QValueAxis::TicksDynamic);
-    axis.setTickAnchor(anchor);
-    axis.setTickInterval(tickDistance(count));
-    axis.setLabelFormat(QStringLiteral("%d"));
-    axis.setRange(from, to);
-}
-
-/// From 0 to what holds `highest` in at most five steps of 1, 2 or 5 times a power of ten.
-void fitFromZero(QValueAxis& axis, double highest) {
-    const double power = std::pow(10.0, std::floor(std::log10(highest)));
-    double step = 2 * power;
-    for (const double factor : {1.0, 0.5, 0.2}) {
-        if (highest <= 5 * factor * power) step = factor * power;
-    }
-    const auto steps = static_cast<int>(std::ceil(highest / step - 1e-9));
-    axis.setRange(0, steps * step);
-    axis.setTickCount(steps + 1);
-}
-
-double finiteOrZero(double value) { return std::isfinite(value) ? value : 0; }
 
 }  // namespace
 

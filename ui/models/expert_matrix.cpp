@@ -6,6 +6,10 @@
 
 namespace espalier::ui {
 
+QString cellId(const ExpertCell& cell) {
+    return QStringLiteral("L%1.E%2").arg(cell.layer).arg(cell.expert, 3, 10, QLatin1Char('0'));
+}
+
 std::vector<std::int32_t> ranksInLayers(const std::vector<double>& values,
                                         std::int32_t numExperts) {
     const auto width = static_cast<std::size_t>(numExperts);

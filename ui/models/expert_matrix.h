@@ -26,6 +26,9 @@ struct ExpertCell {
     auto operator<=>(const ExpertCell&) const = default;
 };
 
+/// "L17.E042".
+QString cellId(const ExpertCell& cell);
+
 /// Why experts were or were not chosen: what changes with every edit of a plan.
 struct ExpertMarks {
     std::vector<CellStates> states;       ///< [layers, experts]; empty = all undecided

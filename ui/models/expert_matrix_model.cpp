@@ -274,9 +274,7 @@ QVariant ExpertMatrixModel::data(const QModelIndex& index, int role) const {
     const std::size_t offset = offsetOf(index.row(), index.column());
     switch (role) {
         case IdRole:
-            return QStringLiteral("L%1.E%2")
-                .arg(cell.layer)
-                .arg(cell.expert, 3, 10, QLatin1Char('0'));
+            return cellId(cell);
         case ValueRole:
             return m_matrix.values[offset];
         case StateRole:

@@ -1,28 +1,38 @@
 #pragma once
 
 #include <QAbstractTableModel>
+#include <QStringList>
 #include <vector>
 
-#include "ui/bridge/expert_data.h"
-#include "ui/bridge/plan_state.h"
 #include "ui/models/expert_matrix.h"
 
 namespace espalier::ui {
 
-/// Every expert of every layer, a row each, with what is known of it. Sort by Qt::EditRole.
+/// One statistic of all experts.
+struct ExpertColumn {
+    QString id;      ///< stable: "frequency"
+    QString header;  ///< with the unit: "tokens, %"
+    QString tip;
+    std::vector<double> values;  ///< [layers, experts]; NaN = none
+};
+
+/// Every statistic of every expert: a row an expert, sortable by each column through
+/// QSortFilterProxyModel with Qt::EditRole. New states leave the rows where they are.
 class ExpertTableModel : public QAbstractTableModel {
     Q_OBJECT
 
 public:
-    /// Then one column a task.
-    enum Column { Layer, Expert, Decision, Score, Rank, Tokens, Gate, FirstTask };
+    /// The first columns; those of the statistics follow.
+    enum Column { Layer, Expert, State, NumFixed };
 
     using QAbstractTableModel::QAbstractTableModel;
 
-    void setData(ExpertDataPtr data, LayerScores scores, const QString& scoreName);
-    void setPlan(const PlanState& plan);
+    /// @param matrix gives layers, experts and marks; its values are not shown
+    void setExperts(const ExpertMatrix& matrix, std::vector<ExpertColumn> columns);
+    void updateStates(ExpertMarks marks);
     ExpertCell cellAt(int row) const;
-    int rowOf(const ExpertCell& cell) const;
+    /// Invalid if there is no such expert.
+    QModelIndex indexOf(const ExpertCell& cell) const;
 
     int rowCount(const QModelIndex& parent = {}) const override;
     int columnCount(const QModelIndex& parent = {}) const override;
@@ -30,16 +40,14 @@ public:
     QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
 private:
-    /// A number for sorting and showing; a decision sorts kept before removed.
-    double number(const ExpertCell& cell, int column) const;
-    QString text(const ExpertCell& cell, int column) const;
+    QVariant number(std::size_t row, int column) const;
+    QString text(std::size_t row, int column) const;
+    QString stateOf(std::size_t row) const;
 
-    ExpertDataPtr m_data;
-    LayerScores m_scores;
-    QString m_scoreName;
     std::vector<std::int64_t> m_layers;
-    std::vector<std::int32_t> m_ranks;  ///< [layers, experts]
-    PlanState m_plan;
+    std::int32_t m_numExperts = 0;
+    ExpertMarks m_marks;
+    std::vector<ExpertColumn> m_columns;
 };
 
 }  // namespace espalier::ui
