@@ -1,6 +1,7 @@
 #include <QApplication>
 #include <QTest>
 
+#include "ui/theme/color_scale.h"
 #include "ui/theme/colors.h"
 #include "ui/theme/theme_controller.h"
 
@@ -72,6 +73,38 @@ private Q_SLOTS:
         QFETCH(double, least);
         const double ratio = contrastRatio(ink, ground);
         QVERIFY2(ratio >= least, qPrintable(QString::number(ratio)));
+    }
+
+    void ink_stands_out_on_every_colour_of_a_scale() {
+        for (const Variant variant : {Variant::Light, Variant::Dark}) {
+            const Colors& c = colors(variant);
+            for (const ColorMap map : {ColorMap::Viridis, ColorMap::Cividis, ColorMap::Diverging}) {
+                const ColorScale scale(map, c);
+                for (int i = 0; i <= 100; ++i) {
+                    const auto fraction = static_cast<float>(i) / 100;
+                    const QColor ground(scale.color(fraction));
+                    const QColor ink = scale.takesDarkInk(fraction) ? c.darkInk : c.lightInk;
+                    QVERIFY(contrastRatio(ink, ground) >= kText);
+                }
+            }
+        }
+    }
+
+    void scales_run_from_the_first_to_the_last_colour() {
+        const Colors& c = colors(Variant::Light);
+        QCOMPARE(colorAt(c.viridis, 0), QColor(0x44, 0x01, 0x54));
+        QCOMPARE(colorAt(c.viridis, 0.5), QColor(0x21, 0x91, 0x8C));
+        QCOMPARE(colorAt(c.viridis, 7), QColor(0xFD, 0xE7, 0x25));
+        // Half-way between the first two of nine.
+        QCOMPARE(colorAt(c.viridis, 1.0 / 16), QColor(0x46, 0x17, 0x68));
+        QCOMPARE(colorAt(c.diverging, 0.5), QColor(0xF5, 0xF5, 0xF5));
+        QCOMPARE(c.cividis.size(), std::size_t{10});
+        // A sequential scale never gets darker.
+        for (const ColorStops& stops : {c.viridis, c.cividis}) {
+            for (std::size_t i = 1; i < stops.size(); ++i)
+                QVERIFY(contrastRatio(stops[i], Qt::black) >
+                        contrastRatio(stops[i - 1], Qt::black));
+        }
     }
 
     void the_desktop_gets_its_font_and_palette_back() {
