@@ -5,6 +5,7 @@
 #include <QPaintEvent>
 #include <QPainter>
 #include <QScrollBar>
+#include <QToolTip>
 #include <algorithm>
 
 #include "ui/models/expert_matrix_model.h"
@@ -12,6 +13,11 @@
 #include "ui/widgets/heat_header.h"
 
 namespace espalier::ui {
+namespace {
+
+constexpr std::chrono::milliseconds focusTipDelay{500};
+
+}  // namespace
 
 HeatView::HeatView(const QString& name, QWidget* parent)
     : QTableView(parent), m_columnWord(new QLabel(this)) {
@@ -34,6 +40,9 @@ HeatView::HeatView(const QString& name, QWidget* parent)
     m_columnWord->setForegroundRole(QPalette::Text);
     m_columnWord->setAutoFillBackground(true);
     m_columnWord->setBackgroundRole(QPalette::Button);
+    m_focusTip.setSingleShot(true);
+    m_focusTip.setInterval(focusTipDelay);
+    connect(&m_focusTip, &QTimer::timeout, this, &HeatView::showFocusTip);
     setCellSize(m_cellSize);
 }
 
@@ -203,7 +212,16 @@ bool HeatView::ask(int key) {
     }
 }
 
+void HeatView::showFocusTip() {
+    if (!hasFocus() || !currentIndex().isValid()) return;
+    const QRect cell = visualRect(currentIndex());
+    QToolTip::showText(viewport()->mapToGlobal(cell.bottomRight()),
+                       currentIndex().data(Qt::ToolTipRole).toString(), viewport(), cell);
+}
+
 void HeatView::keyPressEvent(QKeyEvent* event) {
+    m_focusTip.stop();
+    if (event->key() == Qt::Key_Escape && QToolTip::isVisible()) return QToolTip::hideText();
     // Which keys bear * differs from one keyboard to another.
     const bool isStar = event->text() == QLatin1String("*");
     const auto modifiers = event->modifiers() & ~Qt::KeypadModifier;
@@ -214,7 +232,9 @@ void HeatView::keyPressEvent(QKeyEvent* event) {
         selectionModel()->hasSelection())
         return clearSelection();
     if (ask(event->key())) return event->accept();
+    const QModelIndex before = currentIndex();
     QTableView::keyPressEvent(event);
+    if (currentIndex() != before) m_focusTip.start();
 }
 
 void HeatView::wheelEvent(QWheelEvent* event) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QTableView>
+#include <QTimer>
 
 #include "ui/models/expert_matrix.h"
 #include "ui/widgets/heat_painter.h"
@@ -82,10 +83,13 @@ private:
     bool ask(int key);
     void activate(const QModelIndex& index);
     void showColumnWord();
+    /// The tooltip of the cell with the focus, for who has no pointer.
+    void showFocusTip();
 
     ExpertMatrixModel* m_matrix = nullptr;
     HeatPainter m_painter;
     QLabel* m_columnWord;
+    QTimer m_focusTip;
     int m_cellSize = 12;
 };
 
