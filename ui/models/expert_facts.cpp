@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/format.h"
 #include "ui/models/plan_matrix.h"
 
 namespace espalier::ui {
 namespace {
 
-constexpr std::size_t mostPartners = 4;
+constexpr std::size_t mostPartners = 8;
 
 QString tr(const char* text) { return QCoreApplication::translate("ExpertFacts", text); }
 
@@ -67,6 +68,10 @@ std::optional<std::pair<std::int32_t, double>> nearestOf(const LayerStats& stats
     return best;
 }
 
+QString oneLine(const std::string& text) {
+    return QString::fromStdString(text).replace(QLatin1Char('\n'), QStringLiteral("⏎"));
+}
+
 }  // namespace
 
 ExpertFacts factsOf(const ExpertData& data, const LayerScores& scores, const ExpertCell& cell) {
@@ -96,6 +101,17 @@ ExpertFacts factsOf(const ExpertData& data, const LayerScores& scores, const Exp
     facts.nearest = nearestOf(stats, e);
     if (e < stats.top_contexts.size()) facts.contexts = &stats.top_contexts[e];
     return facts;
+}
+
+QString contextText(const ExpertFacts& facts) {
+    QStringList lines;
+    if (facts.contexts == nullptr) return {};
+    for (const TopContext& context : *facts.contexts) {
+        lines.append(QStringLiteral("%1  …%2[%3]%4…")
+                         .arg(format::significant(context.gate), oneLine(context.before),
+                              oneLine(context.text), oneLine(context.after)));
+    }
+    return lines.join(QLatin1Char('\n'));
 }
 
 QString decisionText(const PlanState& plan, const ExpertCell& cell) {

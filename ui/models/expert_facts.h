@@ -33,6 +33,9 @@ struct ExpertFacts {
 /// @param scores of what is shown
 ExpertFacts factsOf(const ExpertData& data, const LayerScores& scores, const ExpertCell& cell);
 
+/// The strongest tokens with the text around them, a line each: "0.91  …before[token]after…".
+QString contextText(const ExpertFacts& facts);
+
 /// "kept", "removed, forced out".
 QString decisionText(const PlanState& plan, const ExpertCell& cell);
 

@@ -58,6 +58,10 @@ double shareOf(const std::vector<double>& values, const std::vector<std::int32_t
     return total > 0 ? sum / total : 1.0;
 }
 
+double percentOf(std::int64_t part, std::int64_t whole) {
+    return whole > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0.0;
+}
+
 void markUncertain(const PlanState& plan, const ExpertMatrix& shape, ExpertMarks& marks) {
     forEachLayer(plan, [&](std::int64_t layer, const Json& reasons) {
         const auto place = std::lower_bound(shape.layers.begin(), shape.layers.end(), layer);
@@ -116,6 +120,42 @@ ExpertMatrix matrixOf(const ExpertData& data, const LayerScores& scores, const Q
             matrix.groups.push_back(static_cast<std::int32_t>(i) % matrix.numExperts / size);
     }
     return matrix;
+}
+
+std::vector<ExpertColumn> columnsOf(const ExpertData& data, const LayerScores& scores,
+                                    const QString& name) {
+    std::vector<ExpertColumn> columns{{QStringLiteral("score"), name, {}, {}},
+                                      {QStringLiteral("rank"), tr("rank"), {}, {}}};
+    for (const auto& [layer, row] : scores)
+        columns[0].values.insert(columns[0].values.end(), row.begin(), row.end());
+    for (const std::int32_t rank :
+         ranksInLayers(columns[0].values, static_cast<std::int32_t>(data.numExperts())))
+        columns[1].values.push_back(rank);
+    if (!data.hasStats()) return columns;
+    columns.push_back({QStringLiteral("tokens"), tr("tokens, %"), {}, {}});
+    columns.push_back({QStringLiteral("gate"), tr("mean gate"), {}, {}});
+    const std::size_t firstTask = columns.size();
+    for (const std::string& task : data.stats.tasks) {
+        const QString label = QString::fromStdString(task);
+        columns.push_back({QStringLiteral("task:") + label, tr("of %1, %").arg(label), {}, {}});
+    }
+    for (const auto& [layer, row] : scores) {
+        const LayerStats& stats = data.stats.layers.at(layer);
+        const std::size_t experts = stats.count.size();
+        for (std::size_t e = 0; e < experts; ++e) {
+            columns[2].values.push_back(percentOf(stats.count[e], stats.tokens));
+            const auto count = static_cast<double>(stats.count[e]);
+            columns[3].values.push_back(count > 0 ? stats.gate_sum[e] / count : 0.0);
+            for (std::size_t task = 0; task < data.stats.tasks.size(); ++task) {
+                const std::size_t place = task * experts + e;
+                columns[firstTask + task].values.push_back(
+                    place < stats.task_count.size()
+                        ? percentOf(stats.task_count[place], stats.task_tokens[task])
+                        : 0.0);
+            }
+        }
+    }
+    return columns;
 }
 
 ExpertMarks marksOf(const ExpertData& data, const PlanState& plan) {

@@ -3,6 +3,7 @@
 #include "ui/bridge/expert_data.h"
 #include "ui/bridge/plan_state.h"
 #include "ui/models/expert_matrix.h"
+#include "ui/models/expert_table_model.h"
 
 namespace espalier::ui {
 
@@ -25,6 +26,9 @@ LayerScores scoresOf(const ExpertData& data, const QString& metric,
 
 /// Without marks.
 ExpertMatrix matrixOf(const ExpertData& data, const LayerScores& scores, const QString& name);
+/// The scores, and with statistics how often and with what gate each expert is chosen, by task too.
+std::vector<ExpertColumn> columnsOf(const ExpertData& data, const LayerScores& scores,
+                                    const QString& name);
 ExpertMarks marksOf(const ExpertData& data, const PlanState& plan);
 /// Which experts a rule keeps, whatever their score: super experts and champions of tasks.
 ExpertCells protectedExperts(const PlanState& plan);

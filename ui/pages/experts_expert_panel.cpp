@@ -16,13 +16,10 @@ namespace espalier::ui {
 namespace {
 
 constexpr int linesOfTexts = 8;
+constexpr int mostPartners = 3;
 
 bool holds(const std::vector<std::int32_t>& ids, std::int32_t id) {
     return std::binary_search(ids.begin(), ids.end(), id);
-}
-
-QString oneLine(const std::string& text) {
-    return QString::fromStdString(text).replace(QLatin1Char('\n'), QStringLiteral("⏎"));
 }
 
 }  // namespace
@@ -102,8 +99,10 @@ void ExpertsExpertPanel::showExpert(const ExpertFacts& facts, const QString& nam
 
 QString ExpertsExpertPanel::partnersText() const {
     QStringList parts;
-    for (const auto& [expert, share] : m_facts.firesWith)
+    for (const auto& [expert, share] : m_facts.firesWith) {
+        if (parts.size() == mostPartners) break;
         parts.append(tr("%1 (%2)").arg(expert).arg(format::percent(share)));
+    }
     return parts.join(QStringLiteral(", "));
 }
 
@@ -167,14 +166,7 @@ void ExpertsExpertPanel::showFacts() {
 }
 
 void ExpertsExpertPanel::showTexts() {
-    if (!m_texts->isVisibleTo(this) || m_facts.contexts == nullptr) return;
-    QStringList lines;
-    for (const TopContext& context : *m_facts.contexts) {
-        lines.append(tr("%1  …%2[%3]%4…")
-                         .arg(format::significant(context.gate), oneLine(context.before),
-                              oneLine(context.text), oneLine(context.after)));
-    }
-    m_texts->setPlainText(lines.join(QLatin1Char('\n')));
+    if (m_texts->isVisibleTo(this)) m_texts->setPlainText(contextText(m_facts));
 }
 
 void ExpertsExpertPanel::focusFirst() { m_lock->setFocus(Qt::OtherFocusReason); }

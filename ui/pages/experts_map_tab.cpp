@@ -15,6 +15,7 @@
 #include "ui/models/expert_facts.h"
 #include "ui/models/format.h"
 #include "ui/theme/metrics.h"
+#include "ui/widgets/heat_map.h"
 #include "ui/widgets/heat_view.h"
 #include "ui/widgets/push_button.h"
 #include "ui/widgets/text_label.h"
@@ -82,9 +83,9 @@ QWidget* ExpertsMapTab::makeControls() {
 }
 
 void ExpertsMapTab::buildLayout() {
-    m_view = new HeatView(QStringLiteral("exp_map_heat_view"));
+    auto* map = new HeatMap(QStringLiteral("exp_map_heat_view"), *m_model);
+    m_view = &map->view();
     m_view->setAccessibleName(tr("Experts by layer"));
-    m_view->setMatrixModel(m_model);
     m_note = new TextLabel(TextKind::Caption);
     m_note->setObjectName(QStringLiteral("exp_map_refusal_label"));
     m_note->hide();
@@ -92,7 +93,7 @@ void ExpertsMapTab::buildLayout() {
     layout->setContentsMargins(0, space::controls, 0, 0);
     layout->setSpacing(space::controls);
     layout->addWidget(makeControls());
-    layout->addWidget(m_view, 1);
+    layout->addWidget(map, 1);
     layout->addWidget(m_note);
 }
 
@@ -150,6 +151,8 @@ void ExpertsMapTab::showData() {
     m_order->setEnabled(true);
     showScores();
 }
+
+QString ExpertsMapTab::metric() const { return m_show->currentData().toString(); }
 
 QString ExpertsMapTab::metricName() const { return m_show->currentText(); }
 

@@ -29,6 +29,7 @@ public:
     ExpertMatrixModel& model() { return *m_model; }
     /// What is shown of every expert.
     const LayerScores& scores() const { return m_scores; }
+    QString metric() const;
     QString metricName() const;
     void chooseCell(const ExpertCell& cell);
     void arrange(bool isNarrow);

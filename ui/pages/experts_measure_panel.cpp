@@ -11,6 +11,7 @@
 
 #include "ui/bridge/expert_session.h"
 #include "ui/bridge/sample.h"
+#include "ui/charts/frontier_chart.h"
 #include "ui/models/format.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/field.h"
@@ -37,6 +38,9 @@ ExpertsMeasurePanel::ExpertsMeasurePanel(ExpertSession& session, QWidget* parent
         showNumbers();
         showBusy();
     });
+    connect(&m_session, &ExpertSession::pointsChanged, this, &ExpertsMeasurePanel::showPoints);
+    connect(&m_session, &ExpertSession::planChanged, this, &ExpertsMeasurePanel::showPoints);
+    connect(m_points, &FrontierChart::pointActivated, &m_session, &ExpertSession::goToPoint);
     connect(&m_session.probe(), &ProbeWorker::progressed, this, &ExpertsMeasurePanel::showProgress);
     connect(&m_session.probe(), &ProbeWorker::measured, this,
             [this](const ProbeReading& reading) { showProgress(reading.share, {}); });
@@ -63,6 +67,9 @@ void ExpertsMeasurePanel::buildLayout() {
     m_columns->setSpacing(space::sections);
     m_columns->addWidget(m_numbers, 1);
     m_columns->addWidget(m_tasks, 1);
+    m_points = new FrontierChart(QStringLiteral("exp_plan_points_chart"));
+    m_points->setAxis(tr("size, GB"));
+    m_points->setEmptyText(tr("Each plan that you measure becomes a point here."));
     m_bar = new QProgressBar;
     m_bar->setObjectName(QStringLiteral("exp_plan_measure_bar"));
     m_bar->setAccessibleName(tr("Progress of measuring"));
@@ -81,6 +88,7 @@ void ExpertsMeasurePanel::buildLayout() {
     layout->addWidget(makeMeasureLine());
     layout->addWidget(makeSearchLine());
     layout->addLayout(progress);
+    layout->addWidget(m_points);
 }
 
 QWidget* ExpertsMeasurePanel::makeMeasureLine() {
@@ -289,6 +297,27 @@ void ExpertsMeasurePanel::showBusy() {
     if (isBusy && m_bar->value() == 0)
         m_status->setText(m_isSearching ? tr("Measuring every criterion…")
                                         : tr("Running the whole model first…"));
+}
+
+void ExpertsMeasurePanel::showPoints() {
+    constexpr double gigabyte = 1e9;
+    const MeasuredPoint* current =
+        m_session.points().find(m_session.plan(), m_session.probeSource());
+    std::vector<FrontierPoint> points;
+    for (const MeasuredPoint& point : m_session.points().all()) {
+        if (point.probe != m_session.probeSource()) continue;
+        const PlanSettings& settings = point.plan.settings;
+        points.push_back({.id = point.id,
+                          .name = tr("plan %1, %2, keeps %3")
+                                      .arg(point.id)
+                                      .arg(QString::fromStdString(point.plan.chooser))
+                                      .arg(settings.keep),
+                          .x = static_cast<double>(point.bytes) / gigabyte,
+                          .kl = point.reading.cost.all.kl,
+                          .isMeasured = true,
+                          .isCurrent = &point == current});
+    }
+    m_points->setPoints(std::move(points));
 }
 
 void ExpertsMeasurePanel::showProgress(double fraction, const QString& text) {

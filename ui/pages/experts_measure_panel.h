@@ -14,6 +14,7 @@ class QSpinBox;
 namespace espalier::ui {
 
 class ExpertSession;
+class FrontierChart;
 class InfoView;
 class PushButton;
 class TextLabel;
@@ -37,6 +38,7 @@ private:
     void showData();
     void showNumbers();
     void showBusy();
+    void showPoints();
     void showProgress(double fraction, const QString& text);
     InfoRow divergenceRow() const;
     InfoRow taskRow(const std::string& task, double mass, const ProbeReading* reading) const;
@@ -50,6 +52,7 @@ private:
     QBoxLayout* m_columns;
     InfoView* m_numbers;
     InfoView* m_tasks;
+    FrontierChart* m_points;
     QComboBox* m_probe;
     PushButton* m_measure;
     PushButton* m_auto;

@@ -5,6 +5,7 @@
 #include <QPixmap>
 #include <QSplitter>
 #include <QStackedWidget>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QUndoView>
 #include <chrono>
@@ -14,15 +15,19 @@
 #include "ui/bridge/run_controller.h"
 #include "ui/bridge/sample.h"
 #include "ui/models/format.h"
-#include "ui/models/plan_csv.h"
 #include "ui/pages/experts_apply_sheet.h"
 #include "ui/pages/experts_choice_panel.h"
 #include "ui/pages/experts_collect_sheet.h"
+#include "ui/pages/experts_compare_tab.h"
 #include "ui/pages/experts_expert_panel.h"
+#include "ui/pages/experts_expert_tab.h"
+#include "ui/pages/experts_layer_tab.h"
 #include "ui/pages/experts_map_tab.h"
 #include "ui/pages/experts_measure_panel.h"
 #include "ui/pages/experts_plan_button.h"
 #include "ui/pages/experts_sources.h"
+#include "ui/pages/experts_table_tab.h"
+#include "ui/pages/experts_tasks_tab.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/card.h"
@@ -48,6 +53,7 @@ ExpertsPage::ExpertsPage(const Services& services, QWidget* parent)
     setObjectName(QStringLiteral("expertsPage"));
     buildLayout();
     connectSession();
+    connectTabs();
     m_busyTimer.setSingleShot(true);
     m_busyTimer.setInterval(busyDelay);
     connect(&m_busyTimer, &QTimer::timeout, m_busy, &QWidget::show);
@@ -119,13 +125,29 @@ void ExpertsPage::makeBanners() {
     m_other->addButton(use);
 }
 
-QWidget* ExpertsPage::makeBody() {
+void ExpertsPage::makeTabs() {
     m_map = new ExpertsMapTab(m_session);
+    m_layer = new ExpertsLayerTab(m_session);
+    m_expertTab = new ExpertsExpertTab(m_session);
+    m_tasks = new ExpertsTasksTab(m_session);
+    m_compare = new ExpertsCompareTab(m_services, m_session);
+    m_table = new ExpertsTableTab(m_session);
     m_tabs = new QTabWidget;
     m_tabs->setObjectName(QStringLiteral("exp_views_tabs"));
     m_tabs->setAccessibleName(tr("Views"));
+    m_tabs->tabBar()->setObjectName(QStringLiteral("exp_views_tabbar"));
+    m_tabs->tabBar()->setAccessibleName(tr("Views"));
     m_tabs->setDocumentMode(true);
     m_tabs->addTab(m_map, tr("Map"));
+    m_tabs->addTab(m_layer, tr("Layer"));
+    m_tabs->addTab(m_expertTab, tr("Expert"));
+    m_tabs->addTab(m_tasks, tr("Tasks"));
+    m_tabs->addTab(m_compare, tr("Compare"));
+    m_tabs->addTab(m_table, tr("Table"));
+}
+
+QWidget* ExpertsPage::makeBody() {
+    makeTabs();
     m_choice = new ExpertsChoicePanel(m_session);
     m_measure = new ExpertsMeasurePanel(m_session);
     auto* deciding = new Card;
@@ -196,7 +218,15 @@ void ExpertsPage::connectSession() {
         showExpert(cell);
         m_expert->focusFirst();
     });
-    connect(m_map, &ExpertsMapTab::scoresChanged, this, &ExpertsPage::showAgain);
+}
+
+void ExpertsPage::connectTabs() {
+    connect(m_map, &ExpertsMapTab::scoresChanged, this, &ExpertsPage::showScores);
+    connect(m_expertTab, &ExpertsExpertTab::expertChosen, m_map, &ExpertsMapTab::chooseCell);
+    connect(m_table, &ExpertsTableTab::currentExpertChanged, m_map, &ExpertsMapTab::chooseCell);
+    connect(m_table, &ExpertsTableTab::exportRequested, this, &ExpertsPage::exportTable);
+    connect(m_compare, &ExpertsCompareTab::failed, this, &ExpertsPage::showFailure);
+    connect(m_sources, &ExpertsSources::sourcesFound, m_compare, &ExpertsCompareTab::setSources);
 }
 
 void ExpertsPage::arrange(bool isNarrow) {
@@ -205,6 +235,8 @@ void ExpertsPage::arrange(bool isNarrow) {
     m_map->arrange(isNarrow);
     m_choice->arrange(isNarrow);
     m_measure->arrange(isNarrow);
+    m_layer->arrange(isNarrow);
+    m_expertTab->arrange(isNarrow);
 }
 
 void ExpertsPage::refresh() { m_sources->refresh(); }
@@ -265,10 +297,17 @@ void ExpertsPage::showCost() {
 
 void ExpertsPage::showExpert(const ExpertCell& cell) {
     if (!m_session.data() || m_map->scores().find(cell.layer) == m_map->scores().end()) return;
-    m_expert->showExpert(factsOf(*m_session.data(), m_map->scores(), cell), m_map->metricName());
+    const ExpertFacts facts = factsOf(*m_session.data(), m_map->scores(), cell);
+    m_expert->showExpert(facts, m_map->metricName());
+    m_expertTab->showExpert(facts);
+    m_layer->chooseLayer(cell.layer);
+    m_table->chooseCell(cell);
 }
 
-void ExpertsPage::showAgain() {
+void ExpertsPage::showScores() {
+    m_layer->showScores(m_map->scores(), m_map->metricName());
+    m_compare->showScores(m_map->scores(), m_map->metric(), m_map->metricName());
+    m_table->showScores(m_map->scores(), m_map->metricName());
     if (m_expert->hasExpert()) showExpert(m_expert->cell());
 }
 
@@ -305,9 +344,7 @@ void ExpertsPage::exportPicture() {
 
 void ExpertsPage::exportTable() {
     askForTarget(*this, tr("Export table"), QStringLiteral("experts.csv"), tr("Tables (*.csv)"),
-                 [this](const QString& path) {
-                     write(path, planCsv(*m_session.data(), m_session.plan(), m_map->scores()));
-                 });
+                 [this](const QString& path) { write(path, m_table->csv()); });
 }
 
 void ExpertsPage::write(const QString& path, const QByteArray& bytes) {

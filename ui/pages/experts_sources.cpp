@@ -167,6 +167,7 @@ void ExpertsSources::fillSources(const std::vector<StatsSource>& sources, const 
     }
     const QString shown = opens ? wanted : before;
     const int found = m_stats->findData(shown);
+    Q_EMIT sourcesFound(m_sources);
     m_stats->setCurrentIndex(found >= 0 ? found : m_sources.empty() ? -1 : 0);
     // New statistics of a model that had none are what it was waiting for.
     if (opens || (hadNone && !m_sources.empty())) openCurrent();

@@ -36,6 +36,8 @@ public:
 Q_SIGNALS:
     void opened(const espalier::ui::ExpertDataRequest& request);
     void collectRequested();
+    /// All statistics of the model that is shown.
+    void sourcesFound(const std::vector<espalier::ui::StatsSource>& sources);
     void refreshed();
     void announced(const QString& text);
     void failed(const espalier::ui::Failure& failure);
