@@ -21,7 +21,7 @@ void mark(ExpertMatrix& matrix, std::mt19937& random) {
         if (dice == 0) marks.states[i] = CellState::Locked;
         if (dice == 1) marks.states[i] = CellState::ForcedOut;
         if (dice == 2) marks.states[i] = CellState::Protected;
-        if (dice == 3) marks.states[i] = CellState::NeverRouted;
+        if (dice == 3) marks.states[i] |= CellState::NeverRouted;
     }
     for (std::size_t layer = 0; layer < matrix.layers.size(); ++layer) {
         double all = 0;

@@ -3,10 +3,10 @@
 #include <QDir>
 #include <QHeaderView>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
 #include <QTest>
-#include <QToolButton>
 #include <QWheelEvent>
 
 #include "heat_sample.h"
@@ -63,6 +63,7 @@ struct Shown {
             theme.setMode(mode);
             QVERIFY(
                 QTest::qWaitFor([this] { return variantOf(map->palette()) == theme.variant(); }));
+            QCoreApplication::sendPostedEvents();  // the layout follows the font
             const QString end =
                 mode == ThemeMode::Light ? QStringLiteral("light") : QStringLiteral("dark");
             map->grab().save(QStringLiteral("%1/%2-%3.png").arg(folder, name, end));
@@ -328,7 +329,7 @@ private Q_SLOTS:
         auto* high =
             shown.map->findChild<QLineEdit*>(QStringLiteral("exp_map_heat_view_high_edit"));
         auto* automatic =
-            shown.map->findChild<QToolButton*>(QStringLiteral("exp_map_heat_view_limits_btn"));
+            shown.map->findChild<QPushButton*>(QStringLiteral("exp_map_heat_view_limits_btn"));
         const MatrixLimits before = shown.model.scaled().limits();
         QVERIFY(!automatic->isEnabled());
         high->setFocus();

@@ -24,7 +24,7 @@ public:
     bool takesDarkInk(float fraction) const { return m_takesDarkInk[step(fraction)]; }
 
 private:
-    static constexpr std::size_t numSteps = 256;
+    static constexpr std::size_t numSteps = 257;  ///< odd, so that zero has its own
     static std::size_t step(float fraction) {
         return static_cast<std::size_t>(fraction * (numSteps - 1) + 0.5F);
     }

@@ -70,6 +70,12 @@ void HeatHeader::paintEvent(QPaintEvent* event) {
     if (here >= 0) paintLabel(painter, here, true);
 }
 
+int HeatHeader::withinEdges(int section, int middle, int half, int extent) const {
+    // Others give way to the edge as they scroll.
+    if (section == 0) return std::max(middle, half);
+    return section == count() - 1 ? std::min(middle, extent - half) : middle;
+}
+
 void HeatHeader::paintLabel(QPainter& painter, int section, bool isCurrent) const {
     const Colors& c = colors(palette());
     const bool isHorizontal = orientation() == Qt::Horizontal;
@@ -82,15 +88,15 @@ void HeatHeader::paintLabel(QPainter& painter, int section, bool isCurrent) cons
     const QString text = label(section);
     const QFontMetrics metrics(font);
     if (!isHorizontal) {
-        const QRect row(space::inGroup, middle - metrics.height() / 2, width() - 2 * space::inGroup,
+        const int half = metrics.height() / 2;
+        const int center = withinEdges(section, middle, half, height());
+        const QRect row(space::inGroup, center - half, width() - 2 * space::inGroup,
                         metrics.height());
         painter.drawText(row, Qt::AlignRight | Qt::AlignVCenter, text);
         return;
     }
-    // The first and the last label stay whole.
     const int half = metrics.horizontalAdvance(text) / 2 + 1;
-    const int center =
-        std::clamp(middle, std::min(half, width() / 2), std::max(width() - half, width() / 2));
+    const int center = withinEdges(section, middle, half, width());
     painter.drawText(QRect(center - half, 0, 2 * half, height() - 3),
                      Qt::AlignHCenter | Qt::AlignVCenter | Qt::TextDontClip, text);
     painter.drawLine(middle, height() - 3, middle, height() - 1);

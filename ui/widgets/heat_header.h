@@ -23,6 +23,8 @@ private:
     QString label(int section) const;
     /// Extent of the longest label.
     QSize labelSize() const;
+    /// The first and the last label stay whole.
+    int withinEdges(int section, int middle, int half, int extent) const;
     void paintLabel(QPainter& painter, int section, bool isCurrent) const;
 };
 

@@ -4,7 +4,6 @@
 #include <QHBoxLayout>
 #include <QLineEdit>
 #include <QLocale>
-#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -13,6 +12,7 @@
 #include "ui/widgets/glyph_key.h"
 #include "ui/widgets/heat_gradient.h"
 #include "ui/widgets/heat_view.h"
+#include "ui/widgets/push_button.h"
 #include "ui/widgets/text_label.h"
 
 namespace espalier::ui {
@@ -43,13 +43,12 @@ HeatLegend::HeatLegend(HeatView& view, QWidget* parent)
       m_low(makeEdit(QStringLiteral("low_edit"), tr("Number at the low end of the colours"))),
       m_high(makeEdit(QStringLiteral("high_edit"), tr("Number at the high end of the colours"))),
       m_gradient(new HeatGradient),
-      m_automatic(new QToolButton),
+      m_automatic(
+          new PushButton(view.objectName() + QStringLiteral("_limits_btn"), tr("Automatic"))),
       m_note(new TextLabel(TextKind::Caption)) {
-    m_automatic->setObjectName(view.objectName() + QStringLiteral("_limits_btn"));
-    m_automatic->setText(tr("Automatic"));
     m_automatic->setToolTip(tr("Limits from the matrix instead of typed ones"));
     const ExpertMatrixModel* model = view.matrixModel();
-    connect(m_automatic, &QToolButton::clicked, this,
+    connect(m_automatic, &QPushButton::clicked, this,
             [this] { m_view.matrixModel()->setFixedLimits({}); });
     for (const auto signal : {&ExpertMatrixModel::scaleChanged, &ExpertMatrixModel::marksChanged})
         connect(model, signal, this, &HeatLegend::showModel);

@@ -3,12 +3,12 @@
 #include <QWidget>
 
 class QLineEdit;
-class QToolButton;
 
 namespace espalier::ui {
 
 class HeatGradient;
 class HeatView;
+class PushButton;
 class TextLabel;
 
 /// What the colours and glyphs of a heat view mean: gradient with the cut, both limits to type
@@ -35,7 +35,7 @@ private:
     QLineEdit* m_low;
     QLineEdit* m_high;
     HeatGradient* m_gradient;
-    QToolButton* m_automatic;
+    PushButton* m_automatic;
     TextLabel* m_note;
 };
 

@@ -63,8 +63,8 @@ void HeatMargin::paintBar(QPainter& painter, const QRect& row, double share) con
 void HeatMargin::paintEvent(QPaintEvent*) {
     const ExpertMatrixModel& model = *m_view.matrixModel();
     QPainter painter(this);
-    const QPoint top = m_view.viewport()->mapToGlobal(QPoint(0, 0));
-    painter.setClipRect(0, mapFromGlobal(top).y(), width(), m_view.viewport()->height());
+    const QRect rows(QPoint(0, mapFromGlobal(m_view.viewport()->mapToGlobal(QPoint(0, 0))).y()),
+                     QSize(width(), m_view.viewport()->height()));
     painter.setFont(captionFont(font()));
     painter.setPen(colors(palette()).text2);
     const auto* header = qobject_cast<const HeatHeader*>(m_view.verticalHeader());
@@ -72,9 +72,13 @@ void HeatMargin::paintEvent(QPaintEvent*) {
     const int lines = painter.fontMetrics().height();
     for (int row = 0; row < model.rowCount(); ++row) {
         const QRect rect = rowRect(row);
-        if (rect.bottom() < 0 || rect.top() > height()) continue;
-        if (const auto share = model.shareKept(row)) paintBar(painter, rect, *share);
-        if (row % distance != 0) continue;
+        if (!rect.intersects(rows)) continue;
+        if (const auto share = model.shareKept(row)) {
+            painter.setClipRect(rows);
+            paintBar(painter, rect, *share);
+            painter.setClipping(false);
+        }
+        if (row % distance != 0 || !rows.contains(rect.center())) continue;
         QRect text(barWidth + 2 * space::inGroup, rect.center().y() - lines / 2, textWidth(),
                    lines);
         if (layoutDirection() == Qt::RightToLeft) text.moveLeft(space::inGroup);

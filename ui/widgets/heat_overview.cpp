@@ -66,7 +66,7 @@ void HeatOverview::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setRenderHint(QPainter::SmoothPixmapTransform);
     painter.drawImage(rect(), m_image);
-    HeatPainter::paintFocus(painter, frame().adjusted(3, 3, -3, -3), c);
+    HeatPainter::paintFocus(painter, frame().adjusted(3, 3, -3, -3), rect(), c);
 }
 
 void HeatOverview::moveTo(double x) {

@@ -13,6 +13,11 @@ namespace {
 /// Below, a line between cells would take too much of them.
 constexpr int leastCellWithGrid = 8;
 
+bool isBare(const ExpertMatrixModel& model, std::size_t cell) {
+    return model.stateAt(cell).testFlag(CellState::NeverRouted) ||
+           std::isnan(model.scaled().fraction(cell));
+}
+
 /// Which cells of a window are selected.
 std::vector<bool> selectedCells(const QItemSelection& selection, const HeatWindow& window) {
     std::vector<bool> cells(static_cast<std::size_t>(window.rows() * window.columns()));
@@ -32,6 +37,32 @@ std::vector<bool> selectedCells(const QItemSelection& selection, const HeatWindo
 }
 
 }  // namespace
+
+/// What lies behind the marks of a cell: a colour of the scale, or the bare surface.
+class HeatPainter::Grounds {
+public:
+    Grounds(const ColorScale& scale, const Colors& colors)
+        : m_scale(scale),
+          m_colors(colors),
+          m_surfaceTakesDark(inkOn(colors.surface, colors) == colors.darkInk) {}
+
+    bool takesDarkInk(const ExpertMatrixModel& model, std::size_t cell) const {
+        return isBare(model, cell) ? m_surfaceTakesDark
+                                   : m_scale.takesDarkInk(model.scaled().fraction(cell));
+    }
+    QColor ink(const ExpertMatrixModel& model, std::size_t cell) const {
+        return takesDarkInk(model, cell) ? m_colors.darkInk : m_colors.lightInk;
+    }
+    QColor color(const ExpertMatrixModel& model, std::size_t cell) const {
+        return isBare(model, cell) ? m_colors.surface
+                                   : QColor(m_scale.color(model.scaled().fraction(cell)));
+    }
+
+private:
+    const ColorScale& m_scale;
+    const Colors& m_colors;
+    bool m_surfaceTakesDark;
+};
 
 QRect HeatWindow::cell(int row, int column) const {
     const int place = isMirrored ? lastColumn - column : column - firstColumn;
@@ -56,9 +87,8 @@ QImage matrixImage(const ExpertMatrixModel& model, const HeatWindow& window,
             const int column =
                 window.isMirrored ? window.lastColumn - place : window.firstColumn + place;
             const std::size_t cell = model.offsetOf(window.firstRow + row, column);
-            const float fraction = model.scaled().fraction(cell);
-            const bool isHollow = model.stateAt(cell).testFlag(CellState::NeverRouted);
-            line[place] = isHollow || std::isnan(fraction) ? none.rgb() : scale.color(fraction);
+            line[place] =
+                isBare(model, cell) ? none.rgb() : scale.color(model.scaled().fraction(cell));
         }
     }
     return image;
@@ -72,7 +102,9 @@ void HeatPainter::paint(QPainter& painter, const ExpertMatrixModel& model, const
     painter.drawImage(window.rect, matrixImage(model, window, scale, c.surface));
     if (window.cellSize >= leastCellWithGrid) paintGrid(painter, window, c);
     m_tiles.setUp(window.cellSize, painter.device()->devicePixelRatioF(), c.darkInk, c.lightInk);
-    paintCells(painter, model, window, scale, c);
+    const Grounds grounds(scale, c);
+    paintGlyphs(painter, model, window, grounds);
+    if (window.cellSize >= leastCellWithDigits) paintDigits(painter, model, window, grounds);
 }
 
 void HeatPainter::paintGrid(QPainter& painter, const HeatWindow& window, const Colors& c) const {
@@ -88,30 +120,43 @@ void HeatPainter::paintGrid(QPainter& painter, const HeatWindow& window, const C
     }
 }
 
-void HeatPainter::paintCells(QPainter& painter, const ExpertMatrixModel& model,
-                             const HeatWindow& window, const ColorScale& scale, const Colors& c) {
-    const bool hasDigits = window.cellSize >= leastCellWithDigits;
-    const bool isRank = model.scaled().scale() == MatrixScale::Rank;
-    const bool isLight = contrastRatio(c.surface, c.darkInk) > contrastRatio(c.surface, c.lightInk);
-    QFont font = painter.font();
-    font.setPixelSize(window.cellSize / 2);
-    painter.setFont(font);
+void HeatPainter::paintGlyphs(QPainter& painter, const ExpertMatrixModel& model,
+                              const HeatWindow& window, const Grounds& grounds) {
     for (int row = window.firstRow; row <= window.lastRow; ++row) {
         for (int column = window.firstColumn; column <= window.lastColumn; ++column) {
             const std::size_t cell = model.offsetOf(row, column);
             const CellStates states = model.stateAt(cell);
             const bool isUncertain = model.isUncertain(cell);
-            if (!hasDigits && !isUncertain && states == CellStates()) continue;
-            const float fraction = model.scaled().fraction(cell);
-            const bool isBare = states.testFlag(CellState::NeverRouted) || std::isnan(fraction);
-            const bool takesDark = isBare ? isLight : scale.takesDarkInk(fraction);
+            if (!isUncertain && states == CellStates()) continue;
+            painter.drawPixmap(
+                window.cell(row, column).topLeft(),
+                m_tiles.tile(states, isUncertain, grounds.takesDarkInk(model, cell)));
+        }
+    }
+}
+
+void HeatPainter::paintDigits(QPainter& painter, const ExpertMatrixModel& model,
+                              const HeatWindow& window, const Grounds& grounds) const {
+    const bool isRank = model.scaled().scale() == MatrixScale::Rank;
+    QFont font = painter.font();
+    font.setPixelSize(window.cellSize / 2);
+    painter.setFont(font);
+    const QFontMetrics metrics(font);
+    for (int row = window.firstRow; row <= window.lastRow; ++row) {
+        for (int column = window.firstColumn; column <= window.lastColumn; ++column) {
+            const std::size_t cell = model.offsetOf(row, column);
+            const QString digits = leadingDigits(model.scaled().shown(cell), isRank);
+            if (digits.isEmpty()) continue;
             const QRect rect = window.cell(row, column);
-            if (isUncertain || states != CellStates())
-                painter.drawPixmap(rect.topLeft(), m_tiles.tile(states, isUncertain, takesDark));
-            if (!hasDigits) continue;
-            painter.setPen(takesDark ? c.darkInk : c.lightInk);
-            painter.drawText(rect.adjusted(2, 0, -2, -1), Qt::AlignLeft | Qt::AlignBottom,
-                             leadingDigits(model.scaled().shown(cell), isRank));
+            if (model.stateAt(cell).testFlag(CellState::Pruned)) {
+                // Not across the hatch.
+                const QSize size(metrics.horizontalAdvance(digits) + 2, metrics.ascent());
+                painter.fillRect(
+                    QRect(QPoint(rect.left() + 1, rect.bottom() - size.height() - 1), size),
+                    grounds.color(model, cell));
+            }
+            painter.setPen(grounds.ink(model, cell));
+            painter.drawText(rect.adjusted(2, 0, -2, -1), Qt::AlignLeft | Qt::AlignBottom, digits);
         }
     }
 }
@@ -147,13 +192,17 @@ void HeatPainter::paintSelection(QPainter& painter, const QItemSelection& select
     painter.drawLines(lines);
 }
 
-void HeatPainter::paintFocus(QPainter& painter, const QRect& cell, const Colors& c) {
+void HeatPainter::paintFocus(QPainter& painter, const QRect& cell, const QRect& area,
+                             const Colors& c) {
     const int ring = space::focusRing;
     painter.setBrush(Qt::NoBrush);
+    // Around the cell, but never beyond the edge.
+    const QRect around =
+        cell.adjusted(-ring, -ring, ring - 1, ring - 1) & area.adjusted(1, 1, -2, -2);
     painter.setPen(QPen(c.surface, ring + 2, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
-    painter.drawRect(cell.adjusted(-ring, -ring, ring - 1, ring - 1));
+    painter.drawRect(around);
     painter.setPen(QPen(c.accent, ring, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
-    painter.drawRect(cell.adjusted(-ring, -ring, ring - 1, ring - 1));
+    painter.drawRect(around);
 }
 
 }  // namespace espalier::ui

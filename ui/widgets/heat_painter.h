@@ -43,12 +43,17 @@ public:
     static void paintSelection(QPainter& painter, const QItemSelection& selection,
                                const HeatWindow& window, const Colors& colors);
     /// The ring around the cell with the focus: dark and light, to show on every colour.
-    static void paintFocus(QPainter& painter, const QRect& cell, const Colors& colors);
+    static void paintFocus(QPainter& painter, const QRect& cell, const QRect& area,
+                           const Colors& colors);
 
 private:
+    class Grounds;
+
     void paintGrid(QPainter& painter, const HeatWindow& window, const Colors& colors) const;
-    void paintCells(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
-                    const ColorScale& scale, const Colors& colors);
+    void paintGlyphs(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
+                     const Grounds& grounds);
+    void paintDigits(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
+                     const Grounds& grounds) const;
 
     ColorMap m_map = ColorMap::Viridis;
     GlyphTiles m_tiles;

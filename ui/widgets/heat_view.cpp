@@ -36,7 +36,7 @@ HeatView::HeatView(const QString& name, QWidget* parent)
     setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     setTabKeyNavigation(false);
     setCornerButtonEnabled(false);
-    m_columnWord->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_columnWord->setAlignment(Qt::AlignCenter);
     m_columnWord->setForegroundRole(QPalette::Text);
     m_columnWord->setAutoFillBackground(true);
     m_columnWord->setBackgroundRole(QPalette::Button);
@@ -78,8 +78,7 @@ void HeatView::setCellSize(int pixels) {
 
 void HeatView::fit() {
     if (m_matrix == nullptr || m_matrix->rowCount() == 0) return;
-    const QSize room =
-        maximumViewportSize() - QSize(verticalHeader()->width(), horizontalHeader()->height());
+    const QSize room = maximumViewportSize();
     setCellSize(
         std::min(room.width() / m_matrix->columnCount(), room.height() / m_matrix->rowCount()));
 }
@@ -184,7 +183,7 @@ void HeatView::paintEvent(QPaintEvent* event) {
     m_painter.paint(painter, *m_matrix, window, palette());
     HeatPainter::paintSelection(painter, selectionModel()->selection(), window, c);
     if (hasFocus() && currentIndex().isValid())
-        HeatPainter::paintFocus(painter, visualRect(currentIndex()), c);
+        HeatPainter::paintFocus(painter, visualRect(currentIndex()), viewport()->rect(), c);
 }
 
 bool HeatView::ask(int key) {
