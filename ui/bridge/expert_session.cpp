@@ -242,11 +242,11 @@ void ExpertSession::saveAs(const QString& name) {
             savePlan(*data, saved, planPath(*data, saved.name));
             return true;
         },
-        [this, name, data = m_data](bool) {
+        [this, name, data = m_data, index = m_history.index()](bool) {
             if (data != m_data) return;
             m_planName = name;
             m_isNoteChanged = false;
-            m_history.setClean();
+            if (index == m_history.index()) m_history.setClean();
             Q_EMIT planFileChanged();
             Q_EMIT announced(tr("The plan %1 is saved.").arg(name));
         },

@@ -46,6 +46,10 @@ RunRequest collectRun(const CollectDraft& draft) {
             .library = library_path()};
 }
 
+QString statisticsOf(const QString& folder) {
+    return folder + QStringLiteral("/01-calibrate/stats.safetensors");
+}
+
 QString collectCommand(const CollectDraft& draft) {
     QString command =
         QStringLiteral("espalier-cli calibrate %1").arg(shellQuoted(draft.model.toStdString()));

@@ -25,6 +25,8 @@ Recipe collectRecipe(const CollectDraft& draft);
 /// Time, memory and disk beforehand. Not for the GUI thread. @throws Error
 StageEstimate estimateCollect(const CollectDraft& draft);
 RunRequest collectRun(const CollectDraft& draft);
+/// Where such a run in `folder` leaves the statistics.
+QString statisticsOf(const QString& folder);
 /// As the command line says it.
 QString collectCommand(const CollectDraft& draft);
 

@@ -98,6 +98,25 @@ void moveTowards(LayerPlan& plan, std::int64_t wanted, const std::vector<double>
     }
 }
 
+QString oneText(PlanEdit edit, std::int64_t layer, std::int32_t expert) {
+    const QString text = [&] {
+        switch (edit) {
+            case PlanEdit::Prune:
+                return tr("Prune expert %1 in layer %2");
+            case PlanEdit::Keep:
+                return tr("Keep expert %1 in layer %2");
+            case PlanEdit::Lock:
+                return tr("Lock expert %1 in layer %2");
+            case PlanEdit::ForceOut:
+                return tr("Force out expert %1 in layer %2");
+            case PlanEdit::Clear:
+                break;
+        }
+        return tr("Clear the marks of expert %1 in layer %2");
+    }();
+    return text.arg(expert).arg(layer);
+}
+
 }  // namespace
 
 QString layerProblem(std::int64_t layer, const Ids& kept, const RouterConfig& router) {
@@ -127,6 +146,7 @@ EditResult edited(const PlanState& state, PlanEdit edit, const ExpertCells& cell
 QString editText(PlanEdit edit, const ExpertCells& cells) {
     int count = 0;
     for (const auto& [layer, experts] : cells) count += static_cast<int>(experts.size());
+    if (count == 1) return oneText(edit, cells.begin()->first, cells.begin()->second.front());
     const QString what = [&] {
         switch (edit) {
             case PlanEdit::Prune:

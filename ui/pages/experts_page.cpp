@@ -2,6 +2,7 @@
 
 #include <QBoxLayout>
 #include <QBuffer>
+#include <QItemSelectionModel>
 #include <QPixmap>
 #include <QSplitter>
 #include <QStackedWidget>
@@ -12,7 +13,6 @@
 
 #include "base/atomic_file.h"
 #include "ui/bridge/background_worker.h"
-#include "ui/bridge/run_controller.h"
 #include "ui/bridge/sample.h"
 #include "ui/models/format.h"
 #include "ui/pages/experts_apply_sheet.h"
@@ -57,9 +57,7 @@ ExpertsPage::ExpertsPage(const Services& services, QWidget* parent)
     m_busyTimer.setSingleShot(true);
     m_busyTimer.setInterval(busyDelay);
     connect(&m_busyTimer, &QTimer::timeout, m_busy, &QWidget::show);
-    connect(&m_services.runs, &RunController::stateChanged, this, [this](JobState state) {
-        if (state == JobState::Finished) m_sources->refresh();
-    });
+    connect(&m_services.runs, &RunController::stateChanged, this, &ExpertsPage::takeRunState);
     showData();
 }
 
@@ -241,7 +239,19 @@ void ExpertsPage::arrange(bool isNarrow) {
 
 void ExpertsPage::refresh() { m_sources->refresh(); }
 
-bool ExpertsPage::cancelCurrent() { return m_measure->cancel(); }
+bool ExpertsPage::cancelCurrent() {
+    if (m_measure->cancel()) return true;
+    QItemSelectionModel& selection = *m_map->view().selectionModel();
+    if (!m_map->isVisible() || !selection.hasSelection()) return false;
+    selection.clearSelection();
+    return true;
+}
+
+void ExpertsPage::hideEvent(QHideEvent* event) {
+    Page::hideEvent(event);
+    // What the measurements remember may take a gigabyte.
+    if (!m_session.probe().isBusy()) m_session.probe().release();
+}
 
 void ExpertsPage::save() { m_plan->save(); }
 
@@ -314,10 +324,21 @@ void ExpertsPage::showScores() {
 void ExpertsPage::collect() {
     if (m_sources->model().isEmpty()) return;
     auto* sheet = new ExpertsCollectSheet(m_services, m_sources->model(), this);
-    connect(sheet, &ExpertsCollectSheet::started, this, [this] {
+    connect(sheet, &ExpertsCollectSheet::started, this, [this](const QString& folder) {
+        m_collecting = folder;
         Q_EMIT announced(tr("Statistics are being collected. They show here when they are there."));
     });
     sheet->open();
+}
+
+void ExpertsPage::takeRunState(JobState state) {
+    if (state != JobState::Finished) return;
+    if (m_services.runs.folder() == m_collecting) {
+        m_sources->openModel(m_sources->model(), statisticsOf(m_collecting));
+        m_collecting.clear();
+    } else {
+        m_sources->refresh();
+    }
 }
 
 void ExpertsPage::apply() {

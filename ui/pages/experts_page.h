@@ -3,6 +3,7 @@
 #include <QTimer>
 
 #include "ui/bridge/expert_session.h"
+#include "ui/bridge/run_controller.h"
 #include "ui/bridge/services.h"
 #include "ui/widgets/page.h"
 
@@ -51,6 +52,7 @@ Q_SIGNALS:
 
 protected:
     void arrange(bool isNarrow) override;
+    void hideEvent(QHideEvent* event) override;
 
 private:
     void buildLayout();
@@ -67,6 +69,7 @@ private:
     void showExpert(const ExpertCell& cell);
     void showScores();
     void collect();
+    void takeRunState(JobState state);
     void apply();
     void exportPicture();
     void exportTable();
@@ -76,6 +79,7 @@ private:
     Services m_services;
     ExpertSession m_session;
     QTimer m_busyTimer;
+    QString m_collecting;  ///< folder of the run that this page has started
     ExpertsSources* m_sources;
     ExpertsPlanButton* m_plan;
     PushButton* m_apply;

@@ -183,7 +183,7 @@ QWidget* ModelsPage::makeActions() {
         (new PushButton(QStringLiteral("models_compress_btn"), tr("&Compress…")))->asPrimary();
     m_inspect = new PushButton(QStringLiteral("models_inspect_btn"), tr("&Inspect experts"));
     m_play = new PushButton(QStringLiteral("models_play_btn"), tr("Open in pla&yground"));
-    m_reveal = new PushButton(QStringLiteral("models_reveal_btn"), tr("R&eveal"));
+    m_reveal = new PushButton(QStringLiteral("models_reveal_btn"), tr("Reveal"));
     m_reveal->setToolTip(tr("Shows its folder in the file manager."));
     m_remove = new PushButton(QStringLiteral("models_remove_btn"), tr("Re&move"));
     m_delete = (new PushButton(QStringLiteral("models_delete_btn"), tr("&Delete…")))

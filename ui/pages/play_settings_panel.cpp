@@ -80,7 +80,7 @@ void PlaySettingsPanel::buildLayout() {
         tr("Only the likeliest tokens that together hold this share."));
     add(*layout, tr("&Min-p"), m_minP,
         tr("Only tokens at least this likely, compared with the likeliest."));
-    add(*layout, tr("R&epetition penalty"), m_repetition,
+    add(*layout, tr("Repetition penalt&y"), m_repetition,
         tr("Above 1, tokens of the last 64 become less likely."));
     add(*layout, tr("See&d"), m_seed, tr("The same seed gives the same answer."));
     add(*layout, tr("M&ost tokens"), m_maxTokens, tr("Where an answer is cut off at the latest."));

@@ -105,7 +105,7 @@ QWidget* RunDashboard::makeHeader() {
                  ->withIcon(QStringLiteral("stop"));
     m_stop->setToolTip(
         tr("Ends the run. Finished stages and checkpoints are kept; it can go on later."));
-    m_resume = (new PushButton(QStringLiteral("run_ctl_resume_btn"), tr("R&esume")))->asPrimary();
+    m_resume = (new PushButton(QStringLiteral("run_ctl_resume_btn"), tr("Res&ume")))->asPrimary();
     m_play =
         (new PushButton(QStringLiteral("run_ctl_try_btn"), tr("Open in &playground")))->asPrimary();
     m_inspect = new PushButton(QStringLiteral("run_ctl_inspect_btn"), tr("&Inspect experts"));

@@ -100,7 +100,7 @@ QWidget* WizardGoalStep::makeKeep() {
     m_slider->setObjectName(QStringLiteral("wiz_goal_keep_slider"));
     m_slider->setAccessibleName(tr("Experts kept in each layer, as a slider"));
     m_slider->setRange(1, mostExperts);
-    m_keepField = new Field(tr("&Experts kept in each layer"), m_experts);
+    m_keepField = new Field(tr("Experts &kept in each layer"), m_experts);
     m_experts->setMaximumWidth(spinWidth);
     auto* keep = new QWidget;
     auto* layout = new QVBoxLayout(keep);
