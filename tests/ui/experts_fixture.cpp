@@ -37,7 +37,7 @@ void addTexts(const fs::path& path) {
                               .before = "for i in ",
                               .text = "range",
                               .after = "(10):\n    print(i)"}};
-    save_expert_contexts(stats, path);
+    save_expert_contexts(stats, contexts_path(path));
 }
 
 }  // namespace

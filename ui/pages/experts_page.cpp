@@ -274,6 +274,12 @@ void ExpertsPage::showLoading() {
 
 void ExpertsPage::showData() {
     const ExpertDataPtr& known = m_session.data();
+    // What does not show takes no room.
+    for (QWidget* each : std::initializer_list<QWidget*>{m_columns, m_empty}) {
+        const bool isShown = (each == m_columns) == (known != nullptr);
+        const auto policy = isShown ? QSizePolicy::Preferred : QSizePolicy::Ignored;
+        each->setSizePolicy(policy, policy);
+    }
     m_stack->setCurrentIndex(known ? 0 : 1);
     m_apply->setEnabled(known != nullptr);
     if (known && !known->hasStats()) {

@@ -64,11 +64,14 @@ void ExpertsSources::buildLayout() {
     m_export = new PushButton(QStringLiteral("exp_src_export_btn"), tr("Export…"));
     m_export->setToolTip(tr("A copy of the statistics to share. It holds no texts."));
 
-    auto* choice = new QHBoxLayout;
-    choice->setSpacing(space::controls);
-    choice->addWidget(m_models, 2);
-    choice->addWidget(m_browse);
-    choice->addWidget(m_stats, 3);
+    auto* model = new QHBoxLayout;
+    model->setSpacing(space::controls);
+    model->addWidget(m_models, 1);
+    model->addWidget(m_browse);
+    m_choice = new QBoxLayout(QBoxLayout::LeftToRight);
+    m_choice->setSpacing(space::controls);
+    m_choice->addLayout(model, 2);
+    m_choice->addWidget(m_stats, 3);
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(space::controls);
     for (QWidget* button : {m_collect, m_import, m_export}) buttons->addWidget(button);
@@ -76,7 +79,7 @@ void ExpertsSources::buildLayout() {
     m_line = new QBoxLayout(QBoxLayout::LeftToRight, this);
     m_line->setContentsMargins({});
     m_line->setSpacing(space::controls);
-    m_line->addLayout(choice, 1);
+    m_line->addLayout(m_choice, 1);
     m_line->addLayout(buttons);
 }
 
@@ -93,7 +96,8 @@ void ExpertsSources::connectControls() {
 }
 
 void ExpertsSources::arrange(bool isNarrow) {
-    m_line->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+    for (QBoxLayout* line : {m_line, m_choice})
+        line->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
 }
 
 void ExpertsSources::refresh() {

@@ -60,6 +60,7 @@ private:
     QString m_model;
     std::vector<StatsSource> m_sources;
     QBoxLayout* m_line;
+    QBoxLayout* m_choice;
     QComboBox* m_models;
     QComboBox* m_stats;
     PushButton* m_browse;
