@@ -181,7 +181,7 @@ private Q_SLOTS:
     }
 
     void the_wheel_zooms_with_control() {
-        const Shown shown(heatSample(6, 32));
+        const Shown shown(heatSample(6, 64));
         QSignalSpy sizes(&shown.view(), &HeatView::cellSizeChanged);
         const QPointF at = shown.view().cellCenter(1, 1);
         QWheelEvent wheel(at, shown.view().viewport()->mapToGlobal(at), {}, {0, 120}, Qt::NoButton,
@@ -191,12 +191,14 @@ private Q_SLOTS:
         QCOMPARE(sizes.count(), 1);
         shown.view().setCellSize(99);
         QCOMPARE(shown.view().cellSize(), HeatView::mostCell);
+        QVERIFY(shown.view().horizontalScrollBar()->maximum() > 0);
         shown.view().setCellSize(1);
         QCOMPARE(shown.view().cellSize(), HeatView::leastCell);
+        QCOMPARE(shown.view().horizontalScrollBar()->maximum(), 0);
     }
 
     void fitting_shows_every_cell_or_stops_at_four_pixels() {
-        const Shown shown(heatSample(6, 32));
+        const Shown shown(heatSample(6, 32), {1100, 480});
         shown.press(Qt::Key_F);
         QCOMPARE(shown.view().cellSize(), 24);  // room for more, but that is the greatest
         QCOMPARE(shown.view().horizontalScrollBar()->maximum(), 0);

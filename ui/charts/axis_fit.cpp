@@ -29,7 +29,7 @@ void showWholeNumbers(QValueAxis& axis, double from, double to, double anchor, s
     axis.setTickType(QValueAxis::TicksDynamic);
     axis.setTickAnchor(anchor);
     axis.setTickInterval(tickDistance(count));
-    axis.setLabelFormat(QStringLiteral("%d"));
+    axis.setLabelFormat(QStringLiteral("%.0f"));
     axis.setRange(from, to);
 }
 

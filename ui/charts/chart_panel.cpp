@@ -53,6 +53,7 @@ ChartPanel::ChartPanel(const QString& name, const QString& title, QWidget* paren
     m_chart->addAxis(m_xAxis, Qt::AlignBottom);
     m_chart->addAxis(m_yAxis, Qt::AlignLeft);
     m_chart->setMargins({});
+    m_chart->setLocalizeNumbers(true);
     m_chart->setBackgroundRoundness(0);
     m_chart->legend()->setAlignment(Qt::AlignBottom);
     m_chart->setMinimumSize(0, 0);

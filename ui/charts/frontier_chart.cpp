@@ -55,6 +55,7 @@ FrontierChart::FrontierChart(const QString& name, QWidget* parent)
         series->attachAxis(&yAxis());
         connect(series, &QXYSeries::clicked, this, &FrontierChart::activateAt);
     }
+    chart().legend()->setMarkerShape(QLegend::MarkerShapeFromSeries);
     m_frontier->setName(tr("best so far"));
     m_measured->setName(tr("measured"));
     m_predicted->setName(tr("≈ predicted"));

@@ -44,7 +44,7 @@ LayerChart::LayerChart(const QString& name, QWidget* parent)
     m_mass->setName(tr("together, %"));
     m_share->setRange(0, 100);
     m_share->setTickCount(6);
-    m_share->setLabelFormat(QStringLiteral("%d"));
+    m_share->setLabelFormat(QStringLiteral("%.0f"));
     m_share->setTitleText(tr("together, %"));
     m_share->setGridLineVisible(false);
     xAxis().setTitleText(tr("rank"));

@@ -42,6 +42,7 @@ StabilityChart::StabilityChart(const QString& name, QWidget* parent)
         series->attachAxis(&xAxis());
         series->attachAxis(&yAxis());
     }
+    chart().legend()->setMarkerShape(QLegend::MarkerShapeFromSeries);
     m_points[Both]->setName(tr("stays by both"));
     m_points[One]->setName(tr("by one alone"));
     m_points[None]->setName(tr("goes by both"));
@@ -89,7 +90,7 @@ void StabilityChart::paintSeries() {
                            QScatterSeries::MarkerShape shape, bool isFilled) {
         const QColor color = c.seriesFor(meaning).color;
         points.setMarkerShape(shape);
-        points.setMarkerSize(9);
+        points.setMarkerSize(7);
         points.setPen(QPen(color, 1.5));
         points.setBrush(isFilled ? color : c.surface);
     };

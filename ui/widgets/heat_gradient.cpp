@@ -54,7 +54,8 @@ void HeatGradient::paintEvent(QPaintEvent*) {
     painter.setBrush(c.text);
     for (const double at : {from, to}) {
         painter.drawPolygon(QPolygonF({{at, below - 2}, {at - 5, below + 5}, {at + 5, below + 5}}));
-        painter.fillRect(QRectF(at - 1, bar.top() - 3, 2, 3), c.text);
+        painter.fillRect(QRectF(at - 2, bar.top(), 4, bar.height()), c.surface);
+        painter.fillRect(QRectF(at - 1, bar.top(), 2, bar.height()), c.text);
     }
 }
 

@@ -186,9 +186,10 @@ void HeatPainter::paintSelection(QPainter& painter, const QItemSelection& select
                 lines.append({rect.topRight(), rect.bottomRight()});
         }
     }
+    // The accent would be lost on some colours of a scale; these two are far from each other.
     painter.setPen(QPen(c.surface, 4));
     painter.drawLines(lines);
-    painter.setPen(QPen(c.accent, 2));
+    painter.setPen(QPen(c.text, 2));
     painter.drawLines(lines);
 }
 

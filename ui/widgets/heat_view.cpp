@@ -71,6 +71,7 @@ void HeatView::setCellSize(int pixels) {
         header->setDefaultSectionSize(size);
     }
     if (!isNew) return;
+    updateGeometries();  // the headers do not tell of another default
     if (currentIndex().isValid()) scrollTo(currentIndex());
     Q_EMIT cellSizeChanged(size);
     Q_EMIT windowChanged();
