@@ -7,8 +7,11 @@
 #include <QInputDialog>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QPushButton>
+#include <QRadioButton>
 #include <QRegularExpression>
+#include <QScrollArea>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
@@ -38,8 +41,8 @@ class ExpertsPageTest : public QObject {
 private Q_SLOTS:
     void init() {
         // What Qt says of every dialog and tooltip without a screen.
-        QTest::failOnWarning(QRegularExpression(
-            QStringLiteral("^(?!This plugin does not support (propagateSizeHints|raise))")));
+        QTest::failOnWarning(QRegularExpression(QStringLiteral(
+            "^(?!This plugin does not support (propagateSizeHints|raise|setParent))")));
         m_fixture = std::make_unique<WindowFixture>();
         QVERIFY(QTest::qWaitForWindowActive(&m_fixture->window()));
     }
@@ -194,6 +197,7 @@ private Q_SLOTS:
         const double high = session().points().all()[1].reading.cost.all.kl;
         QVERIFY(low < high);
         m_fixture->shootBoth(QStringLiteral("experts-measured"));
+        shootWidget(*m_fixture->find("exp_plan_points_chart"), QStringLiteral("experts-points"));
         QTest::qWait(0);
         m_fixture->find<QDoubleSpinBox>("exp_plan_keep_dspin")->setValue(62.5);
         QTRY_COMPARE(session().plan().settings.keep, std::int64_t{20});
@@ -225,6 +229,11 @@ private Q_SLOTS:
 
     void a_better_plan_is_searched_for() {
         openSample();
+        // Few tokens: every criterion is measured before the clock counts.
+        session().setProbeSource({.file = QStringLiteral(ESPALIER_SAMPLE "/heldout/cpp.txt"),
+                                  .data = {},
+                                  .context = 256,
+                                  .maxTokens = 2048});
         m_fixture->find<QSpinBox>("exp_plan_auto_spin")->setValue(1);
         m_fixture->click("exp_plan_auto_btn");
         m_fixture->shoot(QStringLiteral("experts-searching"));
@@ -277,7 +286,7 @@ private Q_SLOTS:
         auto* map = m_fixture->find<HeatView>("exp_compare_heat_view");
         const QModelIndex cell = map->matrixModel()->indexOf({2, gone});
         QCOMPARE(cell.data(ExpertMatrixModel::ValueRole).toDouble(), -1.0);
-        m_fixture->shootBoth(QStringLiteral("experts-compare"));
+        m_fixture->shootBoth(QStringLiteral("experts-compare-plan"));
     }
 
     void the_table_holds_what_the_map_shows() {
@@ -359,15 +368,23 @@ private Q_SLOTS:
         view().choose({{3, 7}});
         m_fixture->theme().setTextPercent(200);
         m_fixture->window().resize(1024, 640);
+        QTRY_VERIFY(m_fixture->find("exp_apply_btn")->height() > 32);
         QTRY_COMPARE(m_fixture->window().size(), QSize(1024, 640));
         for (int i = 0; i < tabs().count(); ++i) {
             tabs().setCurrentIndex(i);
-            m_fixture->shoot(QStringLiteral("experts-small-200-%1").arg(i));
             QStringList complaints;
             QTRY_VERIFY2((complaints = elisionComplaints(m_fixture->window())).isEmpty(),
                          qPrintable(tabs().tabText(i) + QLatin1Char('\n') +
                                     complaints.join(QLatin1Char('\n'))));
             QCOMPARE(m_fixture->window().size(), QSize(1024, 640));
+            m_fixture->shoot(QStringLiteral("experts-small-200-%1").arg(i));
+            // Only the map, charts and tables scroll sideways.
+            const auto* scroll = page().findChild<QScrollArea*>();
+            QVERIFY2(scroll->widget()->width() <= scroll->viewport()->width(),
+                     qPrintable(QStringLiteral("%1: %2 px wide, %3 are there")
+                                    .arg(tabs().tabText(i))
+                                    .arg(scroll->widget()->width())
+                                    .arg(scroll->viewport()->width())));
         }
     }
 
@@ -390,9 +407,12 @@ private Q_SLOTS:
         QTRY_VERIFY(sheet->isVisible());
         QVERIFY(m_fixture->find("dlgApply_fill_radio")->isVisible());
         m_fixture->find<QLineEdit>("dlgApply_name_edit")->setText(QStringLiteral("cut"));
-        QTest::mouseClick(m_fixture->find("dlgApply_cut_radio"), Qt::LeftButton);
-        shootDialog(*sheet, QStringLiteral("experts-apply"));
+        QTest::mouseClick(m_fixture->find("dlgApply_cut_radio"), Qt::LeftButton, {}, {8, 12});
+        QVERIFY(m_fixture->find<QRadioButton>("dlgApply_cut_radio")->isChecked());
+        shootWidget(*sheet, QStringLiteral("experts-apply"));
         m_fixture->click("dlgApply_start_btn");
+        const auto* problem = m_fixture->find<Banner>("dlgApply_banner");
+        QTRY_VERIFY2(m_fixture->runs().state() != JobState::Idle, qPrintable(problem->text()));
         QTRY_COMPARE_WITH_TIMEOUT(m_fixture->runs().state(), JobState::Finished, 60'000);
         const QString result = m_fixture->dataFolder() + QStringLiteral("/runs/cut/01-prune/model");
         const auto cut = ModelSource::open(result.toStdString());
@@ -403,6 +423,18 @@ private Q_SLOTS:
         QVERIFY(std::find(plan.layers.at(0).kept.begin(), plan.layers.at(0).kept.end(), out) ==
                 plan.layers.at(0).kept.end());
         QCOMPARE(plan.layers.at(1).kept.size(), 23U);
+        // What the result lacks is found by its weights, and shows as a plan of the original.
+        m_fixture->window().showPage(QStringLiteral("experts"));
+        view().choose({{1, session().plan().layers.at(1)->kept[5]}});
+        QTest::keyClick(&view(), Qt::Key_L);
+        QMenu* menu = m_fixture->window().findChild<QMenu*>(QStringLiteral("exp_plan_diff_menu"));
+        menu->actions().first()->trigger();
+        auto* dialog = m_fixture->window().findChild<QFileDialog*>(QStringLiteral("dlgFile"));
+        QVERIFY(dialog != nullptr);
+        Q_EMIT dialog->fileSelected(result);
+        dialog->close();
+        QTRY_COMPARE(session().plan().chooser, std::string("diff"));
+        QCOMPARE(keptOf(session().plan()), keptOf(plan));
     }
 
     void collecting_tells_its_cost_first() {
@@ -415,7 +447,7 @@ private Q_SLOTS:
         QTRY_VERIFY(!cost->value(QStringLiteral("time")).isEmpty());
         QVERIFY(!cost->value(QStringLiteral("memory")).isEmpty());
         QCOMPARE(m_fixture->find<QTableView>("dlgCollect_texts_table")->model()->rowCount(), 3);
-        shootDialog(*sheet, QStringLiteral("experts-collect"));
+        shootWidget(*sheet, QStringLiteral("experts-collect"));
         QTest::keyClick(sheet, Qt::Key_Escape);
     }
 
@@ -462,11 +494,11 @@ private:
         QTRY_VERIFY(!session().probe().isBusy());
     }
 
-    static void shootDialog(QWidget& dialog, const QString& name) {
+    static void shootWidget(QWidget& widget, const QString& name) {
         const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
         if (folder.isEmpty()) return;
         QDir().mkpath(folder);
-        dialog.grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
+        widget.grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
     }
 
     std::unique_ptr<WindowFixture> m_fixture;

@@ -71,6 +71,7 @@ void ExpertsCompareTab::buildLayout() {
     layout->addLayout(top);
     layout->addWidget(m_text);
     layout->addWidget(map, 1);
+    layout->addStretch(0);
 }
 
 void ExpertsCompareTab::setSources(const std::vector<StatsSource>& sources) {

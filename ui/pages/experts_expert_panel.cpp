@@ -63,7 +63,8 @@ void ExpertsExpertPanel::buildLayout() {
     m_texts->hide();
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(space::controls);
-    for (QWidget* button : {m_lock, m_remove, m_show}) buttons->addWidget(button);
+    buttons->addWidget(m_lock);
+    buttons->addWidget(m_remove);
     buttons->addStretch(1);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins({});
@@ -72,6 +73,7 @@ void ExpertsExpertPanel::buildLayout() {
     layout->addWidget(m_hint);
     layout->addWidget(m_rows);
     layout->addLayout(buttons);
+    layout->addWidget(m_show, 0, Qt::AlignLeft);
     layout->addWidget(m_texts, 1);
 }
 

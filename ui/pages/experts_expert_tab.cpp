@@ -5,6 +5,7 @@
 #include <QSignalBlocker>
 #include <QSpinBox>
 #include <QTableView>
+#include <cmath>
 #include <numeric>
 
 #include "ui/bridge/expert_session.h"
@@ -83,15 +84,15 @@ void ExpertsExpertTab::buildLayout() {
     m_columns->addWidget(m_tasks, 1);
     m_lists = new QBoxLayout(QBoxLayout::LeftToRight);
     m_lists->setSpacing(space::groups);
-    m_lists->addWidget(m_rows, 2);
+    m_lists->addWidget(m_rows, 1, Qt::AlignTop);
     m_lists->addWidget(makePartners(), 1);
-    m_lists->addWidget(m_texts, 3);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, space::controls, 0, 0);
     layout->setSpacing(space::controls);
     layout->addWidget(makeChoice());
     layout->addLayout(m_columns, 1);
     layout->addLayout(m_lists);
+    layout->addWidget(m_texts);
 }
 
 QTableView* ExpertsExpertTab::makePartners() {
@@ -179,11 +180,11 @@ void ExpertsExpertTab::showRows() {
     if (total > 0) {
         QStringList eighths;
         for (const std::int64_t count : m_facts.positions) {
-            eighths.append(
-                format::percent(static_cast<double>(count) / static_cast<double>(total)));
+            eighths.append(QString::number(
+                std::lround(100.0 * static_cast<double>(count) / static_cast<double>(total))));
         }
         rows.push_back({QStringLiteral("positions"), tr("By place in the window"),
-                        eighths.join(QStringLiteral("  ")), false,
+                        tr("%1 %").arg(eighths.join(QStringLiteral("  "))), false,
                         tr("In each eighth of the window, from its begin to its end.")});
     }
     if (m_facts.nearest) {

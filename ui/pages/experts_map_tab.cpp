@@ -148,8 +148,9 @@ void ExpertsMapTab::showData() {
     m_task->addItem(tr("all"));
     for (std::size_t i = 0; i < known->stats.tasks.size(); ++i)
         m_task->addItem(QString::fromStdString(known->stats.tasks[i]), static_cast<int>(i));
-    m_order->setEnabled(true);
     showScores();
+    // Once the view has its place in the window.
+    QMetaObject::invokeMethod(m_view, &HeatView::fit, Qt::QueuedConnection);
 }
 
 QString ExpertsMapTab::metric() const { return m_show->currentData().toString(); }

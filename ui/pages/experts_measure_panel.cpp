@@ -66,7 +66,7 @@ void ExpertsMeasurePanel::buildLayout() {
     m_columns = new QBoxLayout(QBoxLayout::LeftToRight);
     m_columns->setSpacing(space::sections);
     m_columns->addWidget(m_numbers, 1);
-    m_columns->addWidget(m_tasks, 1);
+    m_columns->addWidget(m_tasks, 1, Qt::AlignTop);
     m_points = new FrontierChart(QStringLiteral("exp_plan_points_chart"));
     m_points->setAxis(tr("size, GB"));
     m_points->setEmptyText(tr("Each plan that you measure becomes a point here."));

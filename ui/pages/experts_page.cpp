@@ -45,6 +45,7 @@ using namespace std::chrono_literals;
 
 /// Shorter waits are not told.
 constexpr auto busyDelay = 150ms;
+constexpr int lettersOfSide = 34;
 
 }  // namespace
 
@@ -165,8 +166,8 @@ QWidget* ExpertsPage::makeBody() {
     m_columns->setHandleWidth(space::groups);
     m_columns->addWidget(left);
     m_columns->addWidget(makeSide());
-    m_columns->setStretchFactor(0, 3);
-    m_columns->setStretchFactor(1, 1);
+    m_columns->setStretchFactor(0, 1);
+    m_columns->setStretchFactor(1, 0);
     return m_columns;
 }
 
@@ -177,14 +178,14 @@ QWidget* ExpertsPage::makeSide() {
     history->setAccessibleName(tr("History of the plan"));
     history->setEmptyLabel(tr("As chosen at first"));
     history->setMinimumHeight(6 * fontMetrics().lineSpacing());
-    auto* side = new QWidget;
-    auto* column = new QVBoxLayout(side);
+    m_side = new QWidget;
+    auto* column = new QVBoxLayout(m_side);
     column->setContentsMargins({});
     column->setSpacing(space::controls);
     column->addWidget(m_expert);
     column->addWidget(new TextLabel(TextKind::Heading, tr("History")));
     column->addWidget(history, 1);
-    return side;
+    return m_side;
 }
 
 void ExpertsPage::connectSession() {
@@ -229,6 +230,7 @@ void ExpertsPage::connectTabs() {
 
 void ExpertsPage::arrange(bool isNarrow) {
     m_columns->setOrientation(isNarrow ? Qt::Vertical : Qt::Horizontal);
+    m_side->setMinimumWidth(isNarrow ? 0 : lettersOfSide * fontMetrics().averageCharWidth());
     m_sources->arrange(isNarrow);
     m_map->arrange(isNarrow);
     m_choice->arrange(isNarrow);

@@ -90,6 +90,7 @@ private:
     QStackedWidget* m_stack;
     EmptyState* m_empty;
     QSplitter* m_columns;
+    QWidget* m_side;
     QTabWidget* m_tabs;
     ExpertsMapTab* m_map;
     ExpertsLayerTab* m_layer;
