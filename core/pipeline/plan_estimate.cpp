@@ -85,6 +85,8 @@ private:
             if (!missing) tokens += static_cast<double>(size) / kBytesPerToken;
         }
         const auto budget = config.value("tokens", std::int64_t{1'000'000});
+        // Before any text is chosen, the budget stands for it.
+        if (recipe.data.empty()) tokens = static_cast<double>(budget);
         if (budget > 0) tokens = std::min(tokens, static_cast<double>(budget));
 
         const auto hidden = static_cast<std::uint64_t>(config_.hidden_size);

@@ -196,7 +196,9 @@ LayerScores ExpertsCompareTab::planDifference() const {
 void ExpertsCompareTab::showMatrix(const LayerScores& difference, const QString& name) {
     ExpertMatrix matrix = matrixOf(*m_session.data(), difference, name);
     matrix.isDifference = true;
+    const bool isNew = !matrix.hasShapeOf(m_model->matrix());
     m_model->setMatrix(std::move(matrix));
+    if (isNew) QMetaObject::invokeMethod(m_view, &HeatView::fit, Qt::QueuedConnection);
 }
 
 void ExpertsCompareTab::showDifference() {

@@ -16,7 +16,7 @@ namespace espalier::ui {
 namespace {
 
 constexpr int linesOfTexts = 8;
-constexpr int mostPartners = 3;
+constexpr int mostPartners = 2;
 
 bool holds(const std::vector<std::int32_t>& ids, std::int32_t id) {
     return std::binary_search(ids.begin(), ids.end(), id);

@@ -24,6 +24,9 @@ namespace espalier::ui {
 namespace {
 
 constexpr int barSteps = 1000;
+constexpr int linesOfChart = 18;
+constexpr double gigabyte = 1e9;
+constexpr double megabyte = 1e6;
 constexpr int defaultSeconds = 60;
 constexpr int mostSeconds = 24 * 3600;
 
@@ -68,7 +71,6 @@ void ExpertsMeasurePanel::buildLayout() {
     m_columns->addWidget(m_numbers, 1);
     m_columns->addWidget(m_tasks, 1, Qt::AlignTop);
     m_points = new FrontierChart(QStringLiteral("exp_plan_points_chart"));
-    m_points->setAxis(tr("size, GB"));
     m_points->setEmptyText(tr("Each plan that you measure becomes a point here."));
     m_bar = new QProgressBar;
     m_bar->setObjectName(QStringLiteral("exp_plan_measure_bar"));
@@ -135,6 +137,7 @@ QWidget* ExpertsMeasurePanel::makeSearchLine() {
 
 void ExpertsMeasurePanel::arrange(bool isNarrow) {
     m_columns->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+    m_points->setMinimumHeight(linesOfChart * fontMetrics().lineSpacing());
 }
 
 bool ExpertsMeasurePanel::cancel() {
@@ -300,7 +303,9 @@ void ExpertsMeasurePanel::showBusy() {
 }
 
 void ExpertsMeasurePanel::showPoints() {
-    constexpr double gigabyte = 1e9;
+    if (!m_session.data()) return m_points->clear();
+    const bool isLarge = static_cast<double>(m_session.data()->modelBytes) > gigabyte;
+    m_points->setAxis(isLarge ? tr("size, GB") : tr("size, MB"));
     const MeasuredPoint* current =
         m_session.points().find(m_session.plan(), m_session.probeSource());
     std::vector<FrontierPoint> points;
@@ -312,7 +317,7 @@ void ExpertsMeasurePanel::showPoints() {
                                       .arg(point.id)
                                       .arg(QString::fromStdString(point.plan.chooser))
                                       .arg(settings.keep),
-                          .x = static_cast<double>(point.bytes) / gigabyte,
+                          .x = static_cast<double>(point.bytes) / (isLarge ? gigabyte : megabyte),
                           .kl = point.reading.cost.all.kl,
                           .isMeasured = true,
                           .isCurrent = &point == current});

@@ -293,8 +293,9 @@ void ExpertsPage::showData() {
 
 void ExpertsPage::showCost() {
     const QString sentence =
-        tr("No statistics for this model. Collecting them reads the whole "
-           "model once, layer by layer");
+        tr("No statistics for this model. Collecting them reads the whole model once, layer by "
+           "layer, on %1 tokens of your texts")
+            .arg(format::integer(CollectDraft().tokens));
     const QString rest = tr("Until then the map shows what the weights alone tell.");
     m_none->showMessage(BannerKind::Info, QStringLiteral("%1. %2").arg(sentence, rest));
     m_services.worker.ask(

@@ -45,6 +45,7 @@ void ExpertsTableTab::buildLayout() {
     // To measure every row of a large model would take seconds.
     m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     m_table->horizontalHeader()->setResizeContentsPrecision(32);
+    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(ExpertTableModel::Layer, Qt::AscendingOrder);
     auto* save = new PushButton(QStringLiteral("exp_table_export_btn"), tr("Export table…"));
