@@ -43,9 +43,9 @@ StabilityChart::StabilityChart(const QString& name, QWidget* parent)
         series->attachAxis(&yAxis());
     }
     chart().legend()->setMarkerShape(QLegend::MarkerShapeFromSeries);
-    m_points[Both]->setName(tr("stays by both"));
-    m_points[One]->setName(tr("by one alone"));
-    m_points[None]->setName(tr("goes by both"));
+    m_points[Both]->setName(tr("both keep it"));
+    m_points[One]->setName(tr("one does"));
+    m_points[None]->setName(tr("none does"));
     for (QLegendMarker* marker : chart().legend()->markers(m_diagonal)) marker->setVisible(false);
     xAxis().setTitleText(tr("by the first half"));
     yAxis().setTitleText(tr("by the second half"));

@@ -98,6 +98,8 @@ QVariant ExpertTableModel::headerData(int section, Qt::Orientation orientation, 
     if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
     if (role == Qt::ToolTipRole && section >= NumFixed)
         return m_columns[static_cast<std::size_t>(section - NumFixed)].tip;
+    if (role == Qt::TextAlignmentRole)
+        return QVariant((section == State ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
     if (role != Qt::DisplayRole) return {};
     switch (section) {
         case Layer:
