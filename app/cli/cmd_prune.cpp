@@ -9,6 +9,7 @@
 #include "base/size_text.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
+#include "pipeline/stats_for_model.h"
 #include "prune/write_pruned.h"
 
 namespace espalier::cli {
@@ -38,6 +39,18 @@ ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model, const 
     return plan;
 }
 
+/// What a plan that merges needs beside itself.
+std::optional<ExpertStats> stats_for_merging(const PruneCommand& options, const ExpertPlan& plan,
+                                             const ModelSource& model) {
+    if (!plan.merges()) return std::nullopt;
+    if (options.selection.stats.empty()) {
+        throw Error(ErrorCode::UsageInvalid,
+                    "The plan merges experts: --stats must say what their neurons do.",
+                    "Give the statistics that the plan was made from.");
+    }
+    return load_stats_for_model(options.selection.stats, model, true);
+}
+
 std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
@@ -47,8 +60,10 @@ std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     if (!options.channels.empty()) channels = load_channel_plan(options.channels);
     const ExpertPlan plan = plan_of(options, *model, session);
     log_warnings(plan);
+    const auto stats = stats_for_merging(options, plan, *model);
     ProgressLine line;
     Json lineage = {{"stage", "prune"}, {"config", {{"criterion", plan.criterion}}}};
+    if (plan.merges()) lineage["config"]["merge"] = plan.merge;
     if (channels) lineage["config"]["channels"] = channels->kept;
     const PruneReport report = write_pruned({.model = *model,
                                              .plan = plan,
@@ -56,7 +71,9 @@ std::optional<Json> prune(const PruneCommand& options, const Session& session) {
                                              .lineage = lineage,
                                              .progress = line.of_writer(),
                                              .stop = session.stop,
-                                             .channels = channels ? &*channels : nullptr});
+                                             .channels = channels ? &*channels : nullptr,
+                                             .stats = stats ? &*stats : nullptr,
+                                             .num_threads = session.num_threads});
     line.clear();
     log_warnings(report);
     if (!session.json) {
@@ -75,7 +92,8 @@ void add_prune(CLI::App& app, Chosen& chosen) {
     auto* command = app.add_subcommand("prune", "Writes the model without some of its experts");
     command->add_option("MODEL", options->model, "Hub folder, .gguf or library name")->required();
     options->selection.add_to(*command);
-    command->add_option("--expert-plan", options->plan, "A plan instead of --stats and --keep");
+    command->add_option("--expert-plan", options->plan,
+                        "A plan instead of --keep; one that merges needs its --stats");
     command->add_option("--channel-plan", options->channels,
                         "Channels to cut, from `select --unit channels`; all experts stay without "
                         "a plan of them");

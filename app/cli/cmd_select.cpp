@@ -7,6 +7,7 @@
 #include "app/cli/find_model.h"
 #include "app/cli/progress_line.h"
 #include "app/cli/select_options.h"
+#include "base/error.h"
 #include "pipeline/measured_selection.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
@@ -24,6 +25,9 @@ void SelectionOptions::add_to(CLI::App& command) {
         .add_option("--criterion", select.criterion,
                     "How experts are scored; `auto` measures several and improves on the best")
         ->capture_default_str();
+    command.add_option("--merge", select.merge,
+                       "Experts that go become part of those that stay: ream, hc_smoe, m_smoe or "
+                       "partial; needs statistics with `profiles`");
     command.add_option("--seed", select.seed, "For the criterion `random`")->capture_default_str();
     command.add_flag("--unprotected", protects_nothing,
                      "Super experts and task champions may go too");
@@ -117,7 +121,13 @@ ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& ses
                     "A search by measuring does not fill smaller layers up.",
                     "Leave --pad-to-uniform away, or --scope too: then all layers keep as many.");
     }
-    const bool reads_vectors = is_search || find_criterion(options.criterion).needs_vectors;
+    if (is_search && !options.merge.empty()) {
+        throw Error(ErrorCode::UsageInvalid,
+                    "A search measures what removing experts does, not what merging them does.",
+                    "Leave --merge away, or choose a criterion.");
+    }
+    const bool reads_vectors =
+        is_search || !options.merge.empty() || find_criterion(options.criterion).needs_vectors;
     const ExpertStats measured = load_stats_for_model(stats, model, reads_vectors);
     if (is_search) {
         return choose_by_measurement(search, options, measured, model, session);
@@ -147,6 +157,14 @@ std::optional<Json> select_channel_plan(const SelectCommand& options, const Mode
     return measure.result(options.out, plan.reasons);
 }
 
+/// ", 3 of them with 9 others merged in"
+std::string merged_text(const LayerPlan& plan) {
+    std::size_t members = 0;
+    for (const auto& group : plan.groups) members += group.size() - 1;
+    if (members == 0) return {};
+    return fmt::format(", {} of them with {} others merged in", plan.groups.size(), members);
+}
+
 std::optional<Json> select(const SelectCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
@@ -157,8 +175,8 @@ std::optional<Json> select(const SelectCommand& options, const Session& session)
     log_warnings(plan);
     if (!session.json) {
         for (const auto& [layer, row] : plan.layers) {
-            fmt::print("layer {:>3}: {} of {} stay\n", layer, row.kept.size(),
-                       model->config().router.num_experts);
+            fmt::print("layer {:>3}: {} of {} stay{}\n", layer, row.kept.size(),
+                       model->config().router.num_experts, merged_text(row));
         }
     }
     return measure.result(options.out, plan.reasons);

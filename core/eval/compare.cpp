@@ -31,7 +31,9 @@ public:
           layers_(align_experts(input.reference.config(), input.model.config(), input.expert_map,
                                 input.mask)),
           reference_(input.reference),
-          model_(input.model) {}
+          model_(input.model) {
+        add_merged(input.merged, input.reference_map, layers_);
+    }
 
     const std::vector<LayerAlignment>& layers() const { return layers_; }
 
@@ -85,8 +87,10 @@ private:
 ComparisonSums::ComparisonSums(const MoeConfig& reference,
                                const std::vector<LayerAlignment>& layers) {
     for (const LayerAlignment& layer : layers) {
-        routing_.emplace_back(FidelityScope{
-            .layer = layer.layer, .router = reference.router, .kept = layer.reference_ids});
+        routing_.emplace_back(FidelityScope{.layer = layer.layer,
+                                            .router = reference.router,
+                                            .kept = layer.reference_ids,
+                                            .merged = layer.merged});
     }
 }
 

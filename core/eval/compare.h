@@ -37,7 +37,10 @@ struct ComparisonInput {
     std::vector<std::vector<std::int32_t>> expert_map;
     std::span<const std::int32_t> ids;
     PerplexityOptions options;
-    ExpertMask mask = {};  ///< what the model was told by set_mask()
+    ExpertMask mask = {};       ///< what the model was told by set_mask()
+    MergedExperts merged = {};  ///< into the model's experts, in ids of the base
+    /// The base's id of each of the reference's experts; counts where experts were merged.
+    std::vector<std::vector<std::int32_t>> reference_map = {};
 };
 
 /// Sums over texts of what a Comparison says, so that several can be told apart and together.

@@ -96,6 +96,8 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
                    {"reference_perplexity", Json::object()},
                    {"kl", Json::object()}};
     const auto map = expert_map(input);
+    const auto merged = provenance_of(input.model).merged;
+    const auto reference_map = provenance_of(*input.reference).expert_map;
     Json by_text = Json::object();
     RoutingReportInput report{hash_of_ids(input.texts),
                               input.reference->hash(),
@@ -109,7 +111,8 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
     for (std::size_t i = 0; i < input.texts.size(); ++i) {
         const auto& text = input.texts[i];
         const ComparisonSums sums =
-            compare_sums({reference, model, map, text.ids, options_for(input, text), input.mask},
+            compare_sums({reference, model, map, text.ids, options_for(input, text), input.mask,
+                          merged, reference_map},
                          progress_of(input, i), stop);
         const Comparison comparison = sums.result();
         result["perplexity"][text.name] = comparison.model_perplexity;

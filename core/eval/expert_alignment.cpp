@@ -84,6 +84,28 @@ std::vector<LayerAlignment> align_experts(const MoeConfig& reference, const MoeC
     return layers;
 }
 
+void add_merged(const MergedExperts& merged,
+                const std::vector<std::vector<std::int32_t>>& reference_map,
+                std::vector<LayerAlignment>& layers) {
+    for (LayerAlignment& layer : layers) {
+        const auto row = merged.find(layer.layer);
+        const auto index = static_cast<std::size_t>(layer.layer);
+        if (row == merged.end() || index >= reference_map.size()) continue;
+        const auto& known = reference_map[index];
+        for (const auto& [expert, originals] : row->second) {
+            const std::int32_t position =
+                layer.position_of_model.at(static_cast<std::size_t>(expert));
+            if (position < 0) continue;  // masked
+            for (const std::int32_t id : originals) {
+                const auto found = std::find(known.begin(), known.end(), id);
+                if (found == known.end()) continue;
+                layer.merged.emplace_back(static_cast<std::int32_t>(found - known.begin()),
+                                          position);
+            }
+        }
+    }
+}
+
 std::vector<std::vector<std::int32_t>> map_between(
     const std::vector<std::vector<std::int32_t>>& model_map,
     const std::vector<std::vector<std::int32_t>>& reference_map) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <optional>
 #include <utility>
 
 #include "base/cancel.h"
@@ -13,6 +14,7 @@
 #include "pipeline/report_layers.h"
 #include "pipeline/stats_for_model.h"
 #include "prune/expert_plan.h"
+#include "prune/merge_methods.h"
 #include "prune/write_pruned.h"
 #include "routing/criterion.h"
 #include "routing/expert_stats.h"
@@ -58,12 +60,13 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
         plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
         return plan;
     }
-    const bool reads_vectors =
-        config.criterion == kMeasuredSelection || find_criterion(config.criterion).needs_vectors;
+    const bool reads_vectors = !config.merge.empty() || config.criterion == kMeasuredSelection ||
+                               find_criterion(config.criterion).needs_vectors;
     const ExpertStats stats =
         load_stats_for_model(context.state.stats, model, reads_vectors, context.state.stats_model);
     SelectOptions options;
     options.criterion = config.criterion;
+    options.merge = config.merge;
     options.keep = keep_target(config);
     options.seed = context.recipe.seed;
     options.protects_super_experts = config.protects_super_experts;
@@ -101,6 +104,13 @@ void validate_selection(const PruneConfig& config) {
         throw Error(ErrorCode::RunRecipe, "Stage prune: " + what, hint);
     };
     const bool is_search = config.criterion == kMeasuredSelection;
+    if (!config.merge.empty()) {
+        static_cast<void>(find_merge_method(config.merge));
+        if (is_search) {
+            refuse("a search measures what removing experts does, not what merging them does.",
+                   "Leave \"merge\" empty, or choose a criterion.");
+        }
+    }
     if (!is_search && find_criterion(config.criterion).replaces) {
         refuse(fmt::format("{} replaces experts by constants, which no written format can hold.",
                            config.criterion),
@@ -173,8 +183,18 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
             StageProgress{context.index, share, fmt::format("{:.0f} % written", 100 * written)});
     };
     log_warnings(plan);
-    const PruneReport report =
-        write_pruned({*model, plan, output.model, lineage_of(context), progress, context.stop});
+    std::optional<ExpertStats> stats;
+    if (plan.merges()) {
+        stats = load_stats_for_model(context.state.stats, *model, true, context.state.stats_model);
+    }
+    const PruneReport report = write_pruned({.model = *model,
+                                             .plan = plan,
+                                             .out = output.model,
+                                             .lineage = lineage_of(context),
+                                             .progress = progress,
+                                             .stop = context.stop,
+                                             .stats = stats ? &*stats : nullptr,
+                                             .num_threads = context.num_threads});
     log_warnings(report);
     output.metrics = metrics_of(report, plan);
     return output;

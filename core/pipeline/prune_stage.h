@@ -13,6 +13,7 @@ namespace espalier {
 /// Chooses experts by the statistics and writes the model without the others.
 struct PruneConfig {
     std::string criterion = "reap";
+    std::string merge;
     double keep_ratio = 0.5;
     std::int64_t keep_experts = 0;
     bool protects_super_experts = true;
@@ -34,6 +35,10 @@ template <MaybeConst<PruneConfig> Config, typename Visitor>
 void visit_fields(Config& config, Visitor&& visit) {
     visit("criterion", config.criterion,
           "How experts are scored; auto measures several and improves on the best");
+    visit(
+        "merge", config.merge,
+        "Experts that go are merged into those that stay: ream, hc_smoe, m_smoe or partial; empty: "
+        "they are removed. Calibration must gather profiles");
     visit("keep_ratio", config.keep_ratio, "Share of experts kept in each layer, 0 to 1");
     visit("keep_experts", config.keep_experts, "Experts kept in each layer; 0 = by keep_ratio");
     visit("protects_super_experts", config.protects_super_experts,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <fmt/format.h>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -92,6 +93,33 @@ void drop_other_widths(ExpertStats& stats, std::int64_t width) {
                 "Calibrate this model, or choose the statistics that belong to it.");
 }
 
+/// Means of experts do other things than any expert that went into them.
+void require_same_experts(const Provenance& origin, const Provenance& measured,
+                          const ModelSource& model) {
+    const auto merged_into = [](const Provenance& provenance, std::int64_t layer) {
+        std::map<std::int32_t, Ids> by_original;
+        const auto found = provenance.merged.find(layer);
+        if (found == provenance.merged.end()) return by_original;
+        for (const auto& [expert, others] : found->second) {
+            const auto& row = provenance.expert_map[static_cast<std::size_t>(layer)];
+            by_original[row[static_cast<std::size_t>(expert)]] = others;
+        }
+        return by_original;
+    };
+    for (const auto& [layer, experts] : origin.merged) {
+        const auto known = merged_into(measured, layer);
+        for (const auto& [original, others] : merged_into(origin, layer)) {
+            const auto found = known.find(original);
+            if (found != known.end() && found->second == others) continue;
+            throw Error(ErrorCode::RunRecipe,
+                        fmt::format("Experts of {} were merged: statistics of the model that it "
+                                    "was made from do not hold for it.",
+                                    model.path().string()),
+                        "Calibrate this model.");
+        }
+    }
+}
+
 /// Where the experts of a model stand in the numbering of another that holds all of them.
 std::vector<Ids> positions_in(const std::vector<Ids>& measured, const ModelSource& model,
                               std::vector<Ids> original_ids) {
@@ -137,9 +165,12 @@ ExpertStats stats_for_model(const ExpertStats& stats, const ModelSource& model,
     if (measured != nullptr && measured->hash() == stats.model_hash) {
         const Provenance before = provenance_of(*measured);
         if (before.base_hash != origin.base_hash) throw_foreign(model);
+        require_same_experts(origin, before, model);
         positions = positions_in(before.expert_map, model, std::move(positions));
     } else if (stats.model_hash != origin.base_hash) {
         throw_foreign(model);
+    } else {
+        require_same_experts(origin, {}, model);
     }
     ExpertStats result = restrict_stats(stats, positions);
     drop_other_widths(result, model.config().moe_intermediate_size);

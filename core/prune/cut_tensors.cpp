@@ -42,7 +42,7 @@ CutTensor slice_experts(const NamedTensor& stored, const std::vector<std::int32_
         throw cannot_cut(stored.name, fmt::format("its shape {} does not begin with {} experts.",
                                                   shape_text(view.shape), num_experts));
     }
-    CutTensor cut{{stored.name, view.dtype, view.shape}, view, {}, {}};
+    CutTensor cut{{stored.name, view.dtype, view.shape}, view, {}, {}, {}};
     cut.spec.shape.front() = static_cast<std::int64_t>(kept.size());
     const std::size_t bytes = view.bytes.size() / static_cast<std::size_t>(num_experts);
     for (const std::int32_t expert : kept) {
@@ -55,7 +55,23 @@ CutTensor whole(const NamedTensor& stored, std::string name) {
     return {{std::move(name), stored.view.dtype, stored.view.shape},
             stored.view,
             {stored.view.bytes},
+            {},
             {}};
+}
+
+/// Marks the pieces of experts that others are merged into.
+CutTensor with_groups(CutTensor cut, const TensorKey& key, const LayerPlan& plan) {
+    for (const auto& group : plan.groups) {
+        const std::int32_t survivor = group.front();
+        if (group.size() < 2 || (key.expert >= 0 && key.expert != survivor)) continue;
+        const auto found = std::lower_bound(plan.kept.begin(), plan.kept.end(), survivor);
+        const auto piece =
+            key.expert >= 0 ? 0 : static_cast<std::size_t>(found - plan.kept.begin());
+        cut.merged[piece] = {.key = {key.role, key.layer, survivor},
+                             .dtype = cut.source.dtype,
+                             .bytes = cut.pieces[piece].size()};
+    }
+    return cut;
 }
 
 /// Nothing if the tensor belongs to an expert that goes.
@@ -66,11 +82,15 @@ std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::option
     const auto layer = plan.layers.find(key->layer);
     if (layer == plan.layers.end()) return whole(stored, stored.name);
     const std::vector<std::int32_t>& kept = layer->second.kept;
-    if (!is_expert || key->expert < 0) return slice_experts(stored, kept, num_experts);
+    if (!is_expert) return slice_experts(stored, kept, num_experts);
+    if (key->expert < 0) {
+        return with_groups(slice_experts(stored, kept, num_experts), *key, layer->second);
+    }
     const auto found = std::lower_bound(kept.begin(), kept.end(), key->expert);
     if (found == kept.end() || *found != key->expert) return std::nullopt;
-    return whole(stored,
-                 renamed(stored.name, key->expert, static_cast<std::size_t>(found - kept.begin())));
+    return with_groups(whole(stored, renamed(stored.name, key->expert,
+                                             static_cast<std::size_t>(found - kept.begin()))),
+                       *key, layer->second);
 }
 
 bool has_channels(const std::optional<TensorKey>& key) {
@@ -99,8 +119,7 @@ std::uint64_t bytes_of(const TensorSpec& spec) {
 CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
                      const ChannelPlan* channels) {
     if (channels != nullptr) require_cuttable(model, *channels);
-    const ExpertMask fits = plan.mask(model.config());  // throws if the plan does not
-    static_cast<void>(fits);
+    plan.require_fits(model.config());
     CutModel cut;
     const std::set<std::string> extra(model.extra_tensors().begin(), model.extra_tensors().end());
     for (const NamedTensor& stored : model.stored_tensors()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "model/model_source.h"
 #include "prune/cut_channels.h"
 #include "prune/expert_plan.h"
+#include "prune/merge_experts.h"
 #include "tensor/tensor_view.h"
 
 namespace espalier {
@@ -18,6 +20,8 @@ struct CutTensor {
     TensorView source;  ///< what the pieces are of
     std::vector<std::span<const std::byte>> pieces;
     std::vector<MatrixCut> matrices;  ///< in place of pieces, where channels are cut
+    /// By index of the piece: those in whose place a mean of experts is written.
+    std::map<std::size_t, MergedPiece> merged = {};
 };
 
 struct CutModel {
@@ -28,7 +32,8 @@ struct CutModel {
 };
 
 /// What stays of each stored tensor: rows of the router, slices of stacks of experts, whole tensors
-/// of single experts under their new number, everything else as it is. Nothing is copied.
+/// of single experts under their new number, everything else as it is. Nothing is copied. Pieces of
+/// experts that others are merged into are marked.
 /// @param channels which channels of the experts stay; null = all. Must outlive the result
 /// @throws Error RunRecipe if the plan does not fit, ArchTensor for a tensor that cannot be cut
 CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,

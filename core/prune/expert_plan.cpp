@@ -1,5 +1,6 @@
 #include "prune/expert_plan.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -19,35 +20,59 @@ void check_ids(const std::vector<std::int32_t>& ids, std::int64_t layer, std::in
                                    num_experts, ids.back()));
 }
 
-std::vector<bool> removed_row(const LayerPlan& plan, std::int64_t layer,
-                              const RouterConfig& router) {
+void check_layer(const LayerPlan& plan, std::int64_t layer, const RouterConfig& router) {
     for (const auto* ids : {&plan.kept, &plan.locked, &plan.forced_out}) {
         check_ids(*ids, layer, router.num_experts);
+    }
+    for (std::vector<std::int32_t> group : plan.groups) {
+        std::sort(group.begin(), group.end());
+        check_ids(group, layer, router.num_experts);
     }
     if (static_cast<std::int64_t>(plan.kept.size()) < router.top_k) {
         throw does_not_fit(fmt::format("layer {} would keep {} experts, each token needs {}.",
                                        layer, plan.kept.size(), router.top_k));
     }
-    std::vector<bool> removed(static_cast<std::size_t>(router.num_experts), true);
-    for (const std::int32_t expert : plan.kept) removed[static_cast<std::size_t>(expert)] = false;
-    return removed;
 }
 
 }  // namespace
 
-ExpertMask ExpertPlan::mask(const MoeConfig& config) const {
-    ExpertMask mask;
-    mask.removed.resize(config.layers.size());
-    for (const std::int64_t layer : config.moe_layers()) {
-        mask.removed[static_cast<std::size_t>(layer)].assign(
-            static_cast<std::size_t>(config.router.num_experts), false);
-    }
+bool ExpertPlan::merges() const noexcept {
+    return std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
+        const auto& groups = layer.second.groups;
+        return std::any_of(groups.begin(), groups.end(),
+                           [](const auto& group) { return group.size() > 1; });
+    });
+}
+
+void ExpertPlan::require_fits(const MoeConfig& config) const {
     for (const auto& [layer, plan] : layers) {
         if (layer < 0 || layer >= config.num_layers() ||
             config.layers[static_cast<std::size_t>(layer)].feed_forward != FeedForwardKind::Moe) {
             throw does_not_fit(fmt::format("layer {} has no experts.", layer));
         }
-        mask.removed[static_cast<std::size_t>(layer)] = removed_row(plan, layer, config.router);
+        check_layer(plan, layer, config.router);
+    }
+}
+
+ExpertMask ExpertPlan::mask(const MoeConfig& config) const {
+    require_fits(config);
+    if (merges()) {
+        throw Error(ErrorCode::RunRecipe,
+                    "The plan merges experts: a mask can only leave experts out.",
+                    "Write the merged model with `prune --expert-plan` and its `--stats`, then "
+                    "measure that.");
+    }
+    ExpertMask mask;
+    mask.removed.resize(config.layers.size());
+    for (const std::int64_t layer : config.moe_layers()) {
+        mask.removed[static_cast<std::size_t>(layer)].assign(
+            static_cast<std::size_t>(config.router.num_experts), layers.contains(layer));
+    }
+    for (const auto& [layer, plan] : layers) {
+        auto& removed = mask.removed[static_cast<std::size_t>(layer)];
+        for (const std::int32_t expert : plan.kept) {
+            removed[static_cast<std::size_t>(expert)] = false;
+        }
     }
     return mask;
 }

@@ -17,6 +17,9 @@ struct LayerPlan {
     std::vector<std::int32_t> kept;        ///< ascending
     std::vector<std::int32_t> locked;      ///< must stay
     std::vector<std::int32_t> forced_out;  ///< must go
+    /// Of a plan that merges: [survivor, member, …]. The survivor is one of `kept`, its members are
+    /// none and become part of it; ascending by survivor. One that stays as it is has no group.
+    std::vector<std::vector<std::int32_t>> groups = {};
     bool operator==(const LayerPlan&) const = default;
 };
 
@@ -26,15 +29,20 @@ struct ExpertPlan {
     std::string model_hash;
     std::string stats_hash;
     std::string criterion;
+    std::string merge = {};  ///< how experts were grouped, see merge_methods.h; empty: none were
     std::map<std::int64_t, LayerPlan> layers;  ///< by absolute layer index; routed layers only
     /// Why: `layers` (per layer, see explain_plan.h), `task_mass`, `warnings`: [{code, text}].
     Json reasons = Json::object();
     std::vector<std::string> accept;  ///< warnings that the user has taken on, e.g. "low_task_mass"
     bool operator==(const ExpertPlan&) const = default;
 
-    /// For a model of this config, which must have the numbering of the plan. Routed layers that
-    /// the plan does not list stay whole. @throws Error RunRecipe if the plan does not fit the
-    /// config or leaves a layer fewer than top_k experts
+    /// Whether any experts become one: a mask cannot show that, and writing needs statistics.
+    bool merges() const noexcept;
+    /// @throws Error RunRecipe if the plan does not fit the config, which must have the numbering
+    /// of the plan, or leaves a layer fewer than top_k experts
+    void require_fits(const MoeConfig& config) const;
+    /// Routed layers that the plan does not list stay whole. @throws Error RunRecipe as
+    /// require_fits(), and for a plan that merges
     ExpertMask mask(const MoeConfig& config) const;
 };
 

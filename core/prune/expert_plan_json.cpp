@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 #include "base/error.h"
 #include "prune/expert_plan.h"
@@ -10,6 +11,7 @@ namespace {
 constexpr int kVersion = 1;
 constexpr std::int64_t kMaxExpertId = 65'535;
 constexpr std::int64_t kMaxLayer = 65'535;
+constexpr const char* kGroups = "groups";
 
 Error malformed(std::string_view source, const std::string& what) {
     return Error(ErrorCode::FileMalformed, fmt::format("{}: {}", source, what),
@@ -28,6 +30,16 @@ std::string text_or_empty(const Json& json, const char* name, std::string_view s
     return value->get<std::string>();
 }
 
+std::int32_t expert_id(const Json& id, const char* name, std::int64_t index,
+                       std::string_view source) {
+    if (!id.is_number_integer() || id < 0 || id > kMaxExpertId) {
+        throw malformed(
+            source, fmt::format("\"{}\" of layer {} holds {}, expert ids are numbers from 0.", name,
+                                index, id.dump()));
+    }
+    return id.get<std::int32_t>();
+}
+
 std::vector<std::int32_t> ids(const Json& layer, const char* name, std::int64_t index,
                               std::string_view source) {
     const Json* list = member(layer, name);
@@ -36,20 +48,35 @@ std::vector<std::int32_t> ids(const Json& layer, const char* name, std::int64_t 
     if (!list->is_array()) {
         throw malformed(source, fmt::format("\"{}\" of layer {} must be a list.", name, index));
     }
-    for (const Json& id : *list) {
-        if (!id.is_number_integer() || id < 0 || id > kMaxExpertId) {
-            throw malformed(
-                source, fmt::format("\"{}\" of layer {} holds {}, expert ids are numbers from 0.",
-                                    name, index, id.dump()));
-        }
-        result.push_back(id.get<std::int32_t>());
-    }
+    for (const Json& id : *list) result.push_back(expert_id(id, name, index, source));
     std::sort(result.begin(), result.end());
     const auto twice = std::adjacent_find(result.begin(), result.end());
     if (twice != result.end()) {
         throw malformed(
             source, fmt::format("\"{}\" of layer {} names expert {} twice.", name, index, *twice));
     }
+    return result;
+}
+
+/// Survivors first, as they stand there.
+std::vector<std::vector<std::int32_t>> groups(const Json& layer, std::int64_t index,
+                                              std::string_view source) {
+    const Json* list = member(layer, kGroups);
+    std::vector<std::vector<std::int32_t>> result;
+    if (list == nullptr) return result;
+    if (!list->is_array()) {
+        throw malformed(source, fmt::format("\"{}\" of layer {} must be a list.", kGroups, index));
+    }
+    for (const Json& group : *list) {
+        if (!group.is_array() || group.empty()) {
+            throw malformed(source, fmt::format("\"{}\" of layer {} holds {}, lists of experts "
+                                                "were expected.",
+                                                kGroups, index, group.dump()));
+        }
+        auto& members = result.emplace_back();
+        for (const Json& id : group) members.push_back(expert_id(id, kGroups, index, source));
+    }
+    std::sort(result.begin(), result.end());
     return result;
 }
 
@@ -80,6 +107,32 @@ void check_agreement(const LayerPlan& plan, std::int64_t index, std::string_view
     }
 }
 
+/// Every expert is in one group at most, and only the first of a group is kept.
+void check_groups(const LayerPlan& plan, std::int64_t index, std::string_view source) {
+    std::set<std::int32_t> seen;
+    for (const auto& group : plan.groups) {
+        for (const std::int32_t id : group) {
+            const bool is_kept = std::binary_search(plan.kept.begin(), plan.kept.end(), id);
+            if (is_kept != (&id == group.data())) {
+                throw malformed(source,
+                                fmt::format("expert {} of layer {} is {} a group and {}kept.", id,
+                                            index, is_kept ? "merged into" : "the survivor of",
+                                            is_kept ? "" : "not "));
+            }
+            if (std::binary_search(plan.forced_out.begin(), plan.forced_out.end(), id)) {
+                throw malformed(source, fmt::format("expert {} of layer {} is forced out but "
+                                                    "merged.",
+                                                    id, index));
+            }
+            if (!seen.insert(id).second) {
+                throw malformed(source, fmt::format("expert {} of layer {} stands in the groups "
+                                                    "twice.",
+                                                    id, index));
+            }
+        }
+    }
+}
+
 void read_layers(const Json& json, std::string_view source, ExpertPlan& plan) {
     const Json* layers = member(json, "layers");
     if (layers == nullptr || !layers->is_array())
@@ -91,10 +144,11 @@ void read_layers(const Json& json, std::string_view source, ExpertPlan& plan) {
                             fmt::format("entry {} of \"layers\" has no \"kept\".", position));
         }
         const std::int64_t index = layer_index(layer, position++, source);
-        const LayerPlan entry{ids(layer, "kept", index, source),
-                              ids(layer, "locked", index, source),
-                              ids(layer, "forced_out", index, source)};
+        const LayerPlan entry{
+            ids(layer, "kept", index, source), ids(layer, "locked", index, source),
+            ids(layer, "forced_out", index, source), groups(layer, index, source)};
         check_agreement(entry, index, source);
+        check_groups(entry, index, source);
         if (!plan.layers.emplace(index, entry).second) {
             throw malformed(source, fmt::format("layer {} stands there twice.", index));
         }
@@ -110,11 +164,14 @@ Json to_json(const ExpertPlan& plan) {
                           {"kept", layer.kept},
                           {"locked", layer.locked},
                           {"forced_out", layer.forced_out}});
+        if (!layer.groups.empty()) layers.back()[kGroups] = layer.groups;
     }
-    return {{"version", kVersion},           {"model_hash", plan.model_hash},
-            {"stats_hash", plan.stats_hash}, {"criterion", plan.criterion},
-            {"layers", std::move(layers)},   {"reasons", plan.reasons},
-            {"accept", plan.accept}};
+    Json json = {{"version", kVersion},           {"model_hash", plan.model_hash},
+                 {"stats_hash", plan.stats_hash}, {"criterion", plan.criterion},
+                 {"layers", std::move(layers)},   {"reasons", plan.reasons},
+                 {"accept", plan.accept}};
+    if (!plan.merge.empty()) json["merge"] = plan.merge;
+    return json;
 }
 
 ExpertPlan expert_plan_from_json(const Json& json, std::string_view source) {
@@ -127,7 +184,11 @@ ExpertPlan expert_plan_from_json(const Json& json, std::string_view source) {
     plan.model_hash = text_or_empty(json, "model_hash", source);
     plan.stats_hash = text_or_empty(json, "stats_hash", source);
     plan.criterion = text_or_empty(json, "criterion", source);
+    plan.merge = text_or_empty(json, "merge", source);
     read_layers(json, source, plan);
+    if (plan.merges() && plan.merge.empty()) {
+        throw malformed(source, "it has groups, but \"merge\" does not say how they are merged.");
+    }
     if (const Json* reasons = member(json, "reasons"); reasons != nullptr && !reasons->is_null()) {
         plan.reasons = *reasons;
     }

@@ -96,8 +96,7 @@ void require_task_mass(const ExpertPlan& plan) {
 }  // namespace
 
 void require_writable(const ExpertPlan& plan, const MoeConfig& config) {
-    const ExpertMask fits = plan.mask(config);  // throws if the plan does not
-    static_cast<void>(fits);
+    plan.require_fits(config);
     require_same_count(plan, config);
     require_equal_groups(plan, config);
     require_task_mass(plan);

@@ -8,10 +8,12 @@
 
 #include "base/error.h"
 #include "prune/explain_plan.h"
+#include "prune/group_layer.h"
 #include "prune/joint_choice.h"
 #include "prune/kept_counts.h"
 #include "prune/layer_budget.h"
 #include "prune/layer_selection.h"
+#include "prune/merge_methods.h"
 #include "prune/rank_experts.h"
 #include "prune/task_mix.h"
 #include "routing/criterion.h"
@@ -259,10 +261,40 @@ std::map<std::int64_t, std::int64_t> layer_counts(const Selection& all, std::int
     return counts;
 }
 
+/// With the criterion that the way of merging asks for.
+SelectOptions with_own_criterion(SelectOptions options) {
+    if (options.merge.empty()) return options;
+    const MergeMethod& method = find_merge_method(options.merge);
+    if (method.criterion.empty() || options.criterion == method.criterion) return options;
+    if (options.criterion != SelectOptions{}.criterion) {
+        throw refused(fmt::format("{} merges into the experts that {} chooses, not {}.",
+                                  method.name, method.criterion, options.criterion),
+                      "Leave the criterion away, or merge by another method.");
+    }
+    options.criterion = method.criterion;
+    return options;
+}
+
+LayerPlan merged(const Selection& all, std::int64_t index, const LayerPlan& chosen) {
+    const LayerStats& layer = all.stats.layers.at(index);
+    const LayerDecision& decision = all.decisions.at(index);
+    std::vector<std::int32_t> champions = champions_in_turn(decision);
+    std::erase_if(champions, [&](std::int32_t expert) {
+        return !std::binary_search(chosen.kept.begin(), chosen.kept.end(), expert);
+    });
+    return group_layer(chosen, {.method = find_merge_method(all.options.merge),
+                                .stats = layer,
+                                .router = all.config.router,
+                                .order = order_of(layer, decision, all.judging),
+                                .apart = required(decision, chosen),
+                                .pinned = std::move(champions)});
+}
+
 }  // namespace
 
 ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
-                          const SelectOptions& options) {
+                          const SelectOptions& asked) {
+    const SelectOptions options = with_own_criterion(asked);
     check_fits(stats, config);
     check_wishes(options, config);
     const std::int64_t kept = options.keep.kept_of(config.router.num_experts);
@@ -276,6 +308,7 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
     plan.model_hash = stats.model_hash;
     plan.stats_hash = stats.file_hash;
     plan.criterion = options.criterion;
+    plan.merge = options.merge;
     plan.accept = options.accept;
     if (protects && options.protects_super_experts) {
         for (const auto& [layer, expert] : super_experts(stats)) {
@@ -293,6 +326,7 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
         const LayerPlan wish = all.wish(index);
         plan.layers[index] = choose(stats.layers.at(index), all.decisions.at(index), all.judging,
                                     LayerSelection(wish, index, count, config.router), wish);
+        if (!plan.merge.empty()) plan.layers[index] = merged(all, index, plan.layers[index]);
     }
     plan.reasons = explain_plan(stats, plan, all.decisions);
     if (!story.is_null()) plan.reasons["budget"] = std::move(story);

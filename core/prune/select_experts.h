@@ -62,13 +62,16 @@ struct SelectOptions {
     /// For a pairwise criterion: the sum of gated norms stands in place of each expert's own
     /// energy.
     bool has_reap_diagonal = false;
+    /// See merge_methods.h: experts that go become part of some that stay; empty: they are removed.
+    std::string merge = {};
 };
 
 /// Same number in every layer (unless the scope is Across) and in every group of a grouped router,
 /// best scores stay; ties go
 /// to the higher count, then to the lower index. Locked experts, super experts and task champions
 /// stay whatever their score; the random control protects locked ones alone. The plan's reasons say
-/// why, with warnings.
+/// why, with warnings. With a way of merging the plan has groups; super and locked experts take no
+/// others in, and those forced out are merged into none.
 /// @throws Error RunRecipe if fewer than top_k would stay, a routed layer has no statistics or saw
 /// no token, or the wishes cannot be met; NumberInvalid for a score that is not finite
 ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
+#include <memory>
 
 #include "base/cancel.h"
 #include "base/error.h"
@@ -11,6 +13,7 @@
 #include "formats/hub_folder.h"
 #include "prune/cut_config.h"
 #include "prune/cut_tensors.h"
+#include "prune/merge_experts.h"
 #include "routing/provenance.h"
 
 namespace espalier {
@@ -49,11 +52,38 @@ std::int64_t kept_count(const ExpertPlan& plan, const MoeConfig& config) {
     return config.router.num_experts;
 }
 
+/// What becomes part of each survivor, in ids of the base model.
+std::map<std::int32_t, std::vector<std::int32_t>> merged_originals(
+    const LayerPlan& plan, const std::vector<std::int32_t>& row,
+    const std::map<std::int32_t, std::vector<std::int32_t>>& before) {
+    const auto originals = [&](std::int32_t expert) {
+        const auto earlier = before.find(expert);
+        return earlier == before.end() ? std::vector<std::int32_t>{} : earlier->second;
+    };
+    std::map<std::int32_t, std::vector<std::int32_t>> merged;
+    for (std::size_t i = 0; i < plan.kept.size(); ++i) {
+        std::vector<std::int32_t> ids = originals(plan.kept[i]);
+        for (const auto& group : plan.groups) {
+            if (group.front() != plan.kept[i]) continue;
+            for (std::size_t m = 1; m < group.size(); ++m) {
+                ids.push_back(row[static_cast<std::size_t>(group[m])]);
+                const auto earlier = originals(group[m]);
+                ids.insert(ids.end(), earlier.begin(), earlier.end());
+            }
+        }
+        if (!ids.empty()) merged[static_cast<std::int32_t>(i)] = std::move(ids);
+    }
+    return merged;
+}
+
 /// Ids of the base model for what is kept, through the map of a model that was cut before.
 Provenance cut_provenance(const PruneWrite& request) {
     Provenance provenance = provenance_of(request.model);
     for (const auto& [layer, plan] : request.plan.layers) {
         auto& row = provenance.expert_map[static_cast<std::size_t>(layer)];
+        auto merged = merged_originals(plan, row, provenance.merged[layer]);
+        provenance.merged.erase(layer);
+        if (!merged.empty()) provenance.merged[layer] = std::move(merged);
         std::vector<std::int32_t> kept;
         for (const std::int32_t expert : plan.kept)
             kept.push_back(row[static_cast<std::size_t>(expert)]);
@@ -70,47 +100,82 @@ std::vector<TensorSpec> specs_of(const CutModel& cut) {
     return specs;
 }
 
-/// Streams all pieces into `write(name, bytes)` and gives the pages of each tensor back when it is
-/// done.
-template <typename Write, typename Release>
-void stream(const PruneWrite& request, const CutModel& cut, Write write, Release release) {
-    std::uint64_t done = 0;
-    for (const CutTensor& tensor : cut.tensors) {
-        for (const MatrixCut& matrix : tensor.matrices) {
-            throw_if_stopped(request.stop);
-            const std::vector<std::byte> bytes = gather(matrix);
-            write(tensor.spec.name, bytes);
-            done += bytes.size();
-            if (request.progress) request.progress(done, cut.bytes_after);
-        }
-        for (const auto piece :
-             tensor.matrices.empty() ? tensor.pieces : decltype(tensor.pieces){}) {
-            for (std::size_t at = 0; at < piece.size(); at += kChunkBytes) {
-                throw_if_stopped(request.stop);
-                const auto chunk = piece.subspan(at, std::min(kChunkBytes, piece.size() - at));
-                write(tensor.spec.name, chunk);
-                done += chunk.size();
-                if (request.progress) request.progress(done, cut.bytes_after);
-            }
-        }
-        release(tensor.source);
+/// The merger of a plan that merges, nothing for others.
+std::unique_ptr<ExpertMerger> merger_of(const PruneWrite& request) {
+    if (!request.plan.merges()) return nullptr;
+    if (request.stats == nullptr) {
+        throw Error(ErrorCode::RunRecipe,
+                    "The plan merges experts, which takes statistics: neurons are aligned by what "
+                    "they do on sampled tokens.",
+                    "Give the statistics that the plan was made from (`--stats`).");
     }
+    if (request.channels != nullptr) {
+        throw Error(ErrorCode::RunRecipe, "Experts cannot be merged and lose channels in one step.",
+                    "Merge first, then calibrate and cut the channels of the result.");
+    }
+    return std::make_unique<ExpertMerger>(MergeInput{.model = request.model,
+                                                     .plan = request.plan,
+                                                     .stats = *request.stats,
+                                                     .num_threads = request.num_threads},
+                                          request.stop);
 }
 
+/// Streams all of a tensor into `write(name, bytes)` and gives its pages back when it is done.
+template <typename Write, typename Release>
+class TensorStream {
+public:
+    TensorStream(const PruneWrite& request, const CutModel& cut, Write write, Release release)
+        : request_(request), cut_(cut), write_(write), release_(release) {}
+
+    void run(ExpertMerger* merger) {
+        for (const CutTensor& tensor : cut_.tensors) {
+            for (const MatrixCut& matrix : tensor.matrices) put(tensor, gather(matrix));
+            const std::size_t pieces = tensor.matrices.empty() ? tensor.pieces.size() : 0;
+            for (std::size_t i = 0; i < pieces; ++i) {
+                const auto mean = tensor.merged.find(i);
+                if (mean != tensor.merged.end()) {
+                    put(tensor, merger->merged(mean->second));
+                } else {
+                    put(tensor, tensor.pieces[i]);
+                }
+            }
+            release_(tensor.source);
+        }
+    }
+
+private:
+    void put(const CutTensor& tensor, std::span<const std::byte> bytes) {
+        for (std::size_t at = 0; at < bytes.size(); at += kChunkBytes) {
+            throw_if_stopped(request_.stop);
+            const auto chunk = bytes.subspan(at, std::min(kChunkBytes, bytes.size() - at));
+            write_(tensor.spec.name, chunk);
+            done_ += chunk.size();
+            if (request_.progress) request_.progress(done_, cut_.bytes_after);
+        }
+    }
+
+    const PruneWrite& request_;
+    const CutModel& cut_;
+    Write write_;
+    Release release_;
+    std::uint64_t done_ = 0;
+};
+
 void write_hub(const PruneWrite& request, const HubFolder& source, const CutModel& cut,
-               std::int64_t kept) {
+               std::int64_t kept, ExpertMerger* merger) {
     Json config = cut_config(source.config(), request.model.config().router.num_experts, kept);
     if (request.channels != nullptr) {
         config = cut_width(config, request.channels->width, request.channels->kept);
     }
     const Json provenance = to_json(cut_provenance(request));
     HubFolderWriter writer(request.out, specs_of(cut));
-    stream(
+    TensorStream(
         request, cut,
         [&writer](const std::string& name, std::span<const std::byte> bytes) {
             writer.write(name, bytes);
         },
-        [&source](const TensorView& view) { source.release(view); });
+        [&source](const TensorView& view) { source.release(view); })
+        .run(merger);
     writer.write_json("config.json", config);
     writer.write_json(kProvenanceFile, provenance);
     for (const fs::path& file : source.companion_files()) {
@@ -121,19 +186,20 @@ void write_hub(const PruneWrite& request, const HubFolder& source, const CutMode
 }
 
 void write_gguf_file(const PruneWrite& request, const GgufFile& source, const CutModel& cut,
-                     std::int64_t kept) {
+                     std::int64_t kept, ExpertMerger* merger) {
     GgufMetadata metadata = cut_metadata(source.metadata(), kept);
     if (request.channels != nullptr) {
         metadata = cut_width(metadata, request.channels->width, request.channels->kept);
     }
     add_gguf_provenance(metadata, cut_provenance(request));
     GgufWriter writer(request.out, metadata, specs_of(cut));
-    stream(
+    TensorStream(
         request, cut,
         [&writer](const std::string& name, std::span<const std::byte> bytes) {
             writer.write(name, bytes);
         },
-        [&source](const TensorView& view) { source.file().release(view.bytes); });
+        [&source](const TensorView& view) { source.file().release(view.bytes); })
+        .run(merger);
     writer.commit();
 }
 
@@ -151,6 +217,7 @@ PruneReport write_pruned(const PruneWrite& request) {
         log("prune").warn("the plan of channels was made for another model than {}",
                           request.model.path().string());
     }
+    const std::unique_ptr<ExpertMerger> merger = merger_of(request);
     const CutModel cut = cut_tensors(request.model, request.plan, request.channels);
     require_free_name(request.out);
     require_room(request.out, cut.bytes_after);
@@ -159,9 +226,9 @@ PruneReport write_pruned(const PruneWrite& request) {
                       config.router.num_experts, config.moe_layers().size(),
                       size_text(cut.bytes_after), size_text(cut.bytes_before));
     if (const HubFolder* folder = request.model.hub_folder()) {
-        write_hub(request, *folder, cut, kept);
+        write_hub(request, *folder, cut, kept, merger.get());
     } else if (const GgufFile* file = request.model.gguf_file()) {
-        write_gguf_file(request, *file, cut, kept);
+        write_gguf_file(request, *file, cut, kept, merger.get());
     } else {
         throw Error(ErrorCode::FileUnsupported,
                     fmt::format("{} is neither a hub folder nor a GGUF file.",

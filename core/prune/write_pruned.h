@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -11,6 +12,7 @@
 #include "model/model_source.h"
 #include "prune/channel_plan.h"
 #include "prune/expert_plan.h"
+#include "routing/expert_stats.h"
 
 namespace espalier {
 
@@ -33,16 +35,21 @@ struct PruneWrite {
     std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress = {};
     std::stop_token stop = {};
     const ChannelPlan* channels = nullptr;  ///< which channels of the experts stay; null = all
+    /// For a plan that merges: of this model, with the vectors that `profiles` gathers.
+    const ExpertStats* stats = nullptr;
+    std::size_t num_threads = 1;  ///< for aligning neurons; changes no bytes
 };
 
 /// Writes the model without those experts, in ascending original order, tensor by tensor: router
 /// rows are sliced, expert tensors renamed or sliced, everything else copied byte for byte, the
 /// expert count of the config updated. A hub folder gives a hub folder with espalier.json beside
 /// config.json, a GGUF file a GGUF file with `espalier.` keys; quantised blocks stay as they are.
-/// The expert map of a model that was cut before is followed back to the original ids. The result
-/// appears under its name when it is whole.
+/// Where the plan merges experts, their means stand in place of the survivors, in the type of the
+/// file (merge_experts.h). The expert map of a model that was cut before is followed back to the
+/// original ids. The result appears under its name when it is whole.
 /// @throws Error RunRecipe if the plan does not fit the model, keeps different numbers in different
-/// layers or has a warning that must be accepted; FileExists, DiskFull; Cancelled
+/// layers, has a warning that must be accepted or merges without statistics; FileUnsupported for
+/// quantised experts that are to be merged; FileExists, DiskFull; Cancelled
 PruneReport write_pruned(const PruneWrite& request);
 
 /// What must hold before weights are touched: every routed layer keeps the same number, at least

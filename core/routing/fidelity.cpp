@@ -52,6 +52,14 @@ FidelityAccumulator::FidelityAccumulator(FidelityScope scope)
     : scope_(std::move(scope)),
       kept_index_(static_cast<std::size_t>(scope_.router.num_experts), -1) {
     const std::size_t kept = scope_.kept.size();
+    present_ = scope_.kept;
+    is_mean_.assign(kept, false);
+    for (const auto& [expert, position] : scope_.merged) {
+        kept_index_[static_cast<std::size_t>(expert)] = position;
+        present_.push_back(expert);
+        is_mean_[static_cast<std::size_t>(position)] = true;
+    }
+    present_probs_.assign(present_.size(), 0.0);
     for (std::size_t i = 0; i < kept; ++i) {
         kept_index_[static_cast<std::size_t>(scope_.kept[i])] = static_cast<std::int32_t>(i);
     }
@@ -75,14 +83,16 @@ void FidelityAccumulator::add(const RoutedToken& token) {
 void FidelityAccumulator::restrict_scores(const RoutedToken& token) {
     const auto scores = token.base_scores.empty() ? token.base_logits : token.base_scores;
     all_scores_.assign(scores.size(), kGone);
-    for (const std::int32_t expert : scope_.kept) {
+    for (const std::int32_t expert : present_) {
         const auto e = static_cast<std::size_t>(expert);
         all_scores_[e] = scores[e];
     }
     keep_best_groups(scope_.router, all_scores_);
-    for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
-        base_scores_[i] =
-            static_cast<double>(all_scores_[static_cast<std::size_t>(scope_.kept[i])]);
+    std::fill(base_scores_.begin(), base_scores_.end(), static_cast<double>(kGone));
+    for (const std::int32_t expert : present_) {  // merged experts score as the best of them
+        const auto e = static_cast<std::size_t>(expert);
+        double& score = base_scores_[static_cast<std::size_t>(kept_index_[e])];
+        score = std::max(score, static_cast<double>(all_scores_[e]));
     }
 }
 
@@ -91,17 +101,25 @@ void FidelityAccumulator::restrict_scores(const RoutedToken& token) {
 void FidelityAccumulator::restrict_selection(const RoutedToken& token) {
     restrict_scores(token);
     base_set_.clear();
+    std::size_t joined = 0;
     for (const std::int32_t expert : token.base_selected) {
         if (all_scores_[static_cast<std::size_t>(expert)] <= kOutsideBestGroups) continue;
-        base_set_.push_back(kept_index_[static_cast<std::size_t>(expert)]);
+        const std::int32_t index = kept_index_[static_cast<std::size_t>(expert)];
+        if (std::find(base_set_.begin(), base_set_.end(), index) == base_set_.end()) {
+            base_set_.push_back(index);
+        } else {
+            ++joined;
+        }
     }
+    sum_.joined += joined > 0 ? 1.0 : 0.0;
     order_.clear();
     for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
         const auto index = static_cast<std::int32_t>(i);
         if (std::find(base_set_.begin(), base_set_.end(), index) == base_set_.end())
             order_.push_back(index);
     }
-    const std::size_t wanted = std::min(token.selected.size(), scope_.kept.size());
+    // Two that are one now were one choice less: nobody takes the place.
+    const std::size_t wanted = std::min(token.selected.size() - joined, scope_.kept.size());
     const std::size_t missing = wanted > base_set_.size() ? wanted - base_set_.size() : 0;
     const std::size_t ranked = std::min(order_.size(), missing + 1);  // one more, for the margin
     std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(ranked),
@@ -131,13 +149,25 @@ void FidelityAccumulator::weigh_selection(const RoutedToken& token) {
     scale_to_one(gates_);
 }
 
+// The base's distribution over all that is left of it, summed up by group.
+void FidelityAccumulator::add_group_probs(const RoutedToken& token) {
+    for (std::size_t i = 0; i < present_.size(); ++i) {
+        present_probs_[i] =
+            static_cast<double>(token.base_logits[static_cast<std::size_t>(present_[i])]);
+    }
+    distribution(present_probs_, scope_.router.scoring, present_probs_);
+    std::fill(base_probs_.begin(), base_probs_.end(), 0.0);
+    for (std::size_t i = 0; i < present_.size(); ++i) {
+        const auto index = kept_index_[static_cast<std::size_t>(present_[i])];
+        base_probs_[static_cast<std::size_t>(index)] += present_probs_[i];
+    }
+}
+
 void FidelityAccumulator::add_divergence(const RoutedToken& token) {
+    add_group_probs(token);
     for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
-        base_probs_[i] =
-            static_cast<double>(token.base_logits[static_cast<std::size_t>(scope_.kept[i])]);
         probs_[i] = static_cast<double>(token.logits[i]);
     }
-    distribution(base_probs_, scope_.router.scoring, base_probs_);
     distribution(probs_, scope_.router.scoring, probs_);
     sum_.restricted_kl += kl_divergence(base_probs_, probs_);
     sum_.restricted_js += js_divergence(base_probs_, probs_);
@@ -184,13 +214,16 @@ void FidelityAccumulator::add_margin(bool flipped) {
 
 void FidelityAccumulator::add_removal(const RoutedToken& token) {
     double gone = 0.0;
+    bool is_changed = false;
     for (std::size_t i = 0; i < token.base_selected.size(); ++i) {
-        if (kept_index_[static_cast<std::size_t>(token.base_selected[i])] >= 0) continue;
+        const auto index = kept_index_[static_cast<std::size_t>(token.base_selected[i])];
+        is_changed = is_changed || index < 0 || is_mean_[static_cast<std::size_t>(index)];
+        if (index >= 0) continue;
         gone += 1.0;
         sum_.lost_mass += static_cast<double>(token.base_weights[i]);
     }
     sum_.displaced += gone / static_cast<double>(token.base_selected.size());
-    sum_.untouched += gone == 0.0 ? 1.0 : 0.0;
+    sum_.untouched += is_changed ? 0.0 : 1.0;
 }
 
 void FidelityAccumulator::merge(const FidelityAccumulator& other) {
@@ -202,6 +235,7 @@ void FidelityAccumulator::merge(const FidelityAccumulator& other) {
                                       &LayerFidelity::displaced,
                                       &LayerFidelity::lost_mass,
                                       &LayerFidelity::untouched,
+                                      &LayerFidelity::joined,
                                       &LayerFidelity::restricted_kl,
                                       &LayerFidelity::restricted_js,
                                       &LayerFidelity::restricted_tv};
@@ -222,9 +256,10 @@ LayerFidelity FidelityAccumulator::result() const {
     mean.layer = scope_.layer;
     mean.tokens = tokens_;
     if (tokens_ == 0) return mean;
-    for (auto* value : {&mean.recall, &mean.jaccard, &mean.exact, &mean.top1,
-                        &mean.weighted_jaccard, &mean.displaced, &mean.lost_mass, &mean.untouched,
-                        &mean.restricted_kl, &mean.restricted_js, &mean.restricted_tv}) {
+    for (auto* value :
+         {&mean.recall, &mean.jaccard, &mean.exact, &mean.top1, &mean.weighted_jaccard,
+          &mean.displaced, &mean.lost_mass, &mean.untouched, &mean.joined, &mean.restricted_kl,
+          &mean.restricted_js, &mean.restricted_tv}) {
         *value /= static_cast<double>(tokens_);
     }
     const std::vector<double> base = shares(base_load_);

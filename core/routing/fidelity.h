@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "model/moe_config.h"
@@ -26,6 +27,7 @@ struct LayerFidelity {
     double displaced = 0;         ///< share of base selections that no longer exist
     double lost_mass = 0;         ///< gate mass of those
     double untouched = 0;         ///< share of tokens whose base selection is whole
+    double joined = 0;            ///< share of tokens that chose two experts that are one now
     double load_tv = 0;           ///< total variation of expert load
     double load_distance = 0;     ///< Jensen-Shannon distance of expert load, in [0, 1]
     double entropy_change = 0;    ///< normalised entropy of the load, current minus base
@@ -45,6 +47,9 @@ struct FidelityScope {
     std::int64_t layer = 0;
     RouterConfig router;             ///< of the base model
     std::vector<std::int32_t> kept;  ///< base ids, ascending; all of them if nothing was removed
+    /// Base ids that were merged into a kept one, and its position: the base's mass of all of them
+    /// is the group's, and a choice of any is a choice of the group.
+    std::vector<std::pair<std::int32_t, std::int32_t>> merged = {};
 };
 
 /// One token in both models.
@@ -72,6 +77,7 @@ public:
 
 private:
     void restrict_selection(const RoutedToken& token);
+    void add_group_probs(const RoutedToken& token);
     void restrict_scores(const RoutedToken& token);
     void weigh_selection(const RoutedToken& token);
     void add_overlap(const RoutedToken& token);
@@ -81,13 +87,15 @@ private:
 
     FidelityScope scope_;
     std::vector<std::int32_t> kept_index_;  ///< [experts], -1 = removed
+    std::vector<std::int32_t> present_;     ///< base ids of all that are kept or merged
+    std::vector<bool> is_mean_;             ///< [kept]: others were merged into it
     std::int64_t tokens_ = 0;
     LayerFidelity sum_;
     std::vector<double> base_load_;  ///< [kept], selections
     std::vector<double> load_;
     // The token at hand, by position in kept.
     std::vector<float> all_scores_;  ///< [experts], lowest or -inf for what the base cannot choose
-    std::vector<double> base_scores_, base_probs_, probs_, base_gates_, gates_;
+    std::vector<double> base_scores_, present_probs_, base_probs_, probs_, base_gates_, gates_;
     std::vector<std::int32_t> base_set_, order_;
 };
 

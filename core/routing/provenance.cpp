@@ -27,25 +27,49 @@ std::string text_member(const Json& json, const char* name, std::string_view sou
     return found->get<std::string>();
 }
 
-std::vector<std::int32_t> map_row(const Json& row, std::size_t expected, std::size_t layer,
-                                  std::string_view source) {
+std::int32_t original_id(const Json& id, std::size_t layer, std::set<std::int32_t>& seen,
+                         std::string_view source) {
+    if (!id.is_number_integer() || id < 0 || id > kMaxOriginalId ||
+        !seen.insert(id.get<std::int32_t>()).second) {
+        throw malformed(source,
+                        fmt::format("\"expert_map\" holds {} in layer {}, an expert id that "
+                                    "stands there once was expected.",
+                                    id.dump(), layer));
+    }
+    return id.get<std::int32_t>();
+}
+
+/// One layer of the map, where an entry is an id or, of merged experts, a list of ids.
+void read_row(const Json& row, std::size_t expected, std::size_t layer, std::string_view source,
+              Provenance& provenance) {
     if (!row.is_array() || row.size() != expected) {
         throw malformed(source, fmt::format("\"expert_map\" must list {} experts in layer {}.",
                                             expected, layer));
     }
-    std::vector<std::int32_t> ids;
+    std::vector<std::int32_t>& ids = provenance.expert_map.emplace_back();
     std::set<std::int32_t> seen;
-    for (const Json& id : row) {
-        if (!id.is_number_integer() || id < 0 || id > kMaxOriginalId ||
-            !seen.insert(id.get<std::int32_t>()).second) {
-            throw malformed(source,
-                            fmt::format("\"expert_map\" holds {} in layer {}, an expert id that "
-                                        "stands there once was expected.",
-                                        id.dump(), layer));
+    for (const Json& entry : row) {
+        const bool is_list = entry.is_array() && !entry.empty();
+        ids.push_back(original_id(is_list ? entry.front() : entry, layer, seen, source));
+        for (std::size_t i = 1; is_list && i < entry.size(); ++i) {
+            provenance
+                .merged[static_cast<std::int64_t>(layer)][static_cast<std::int32_t>(ids.size() - 1)]
+                .push_back(original_id(entry[i], layer, seen, source));
         }
-        ids.push_back(id.get<std::int32_t>());
     }
-    return ids;
+}
+
+Json map_json(const Provenance& provenance) {
+    Json json = provenance.expert_map;
+    for (const auto& [layer, experts] : provenance.merged) {
+        for (const auto& [expert, others] : experts) {
+            Json& entry =
+                json.at(static_cast<std::size_t>(layer)).at(static_cast<std::size_t>(expert));
+            entry = Json::array({entry});
+            for (const std::int32_t id : others) entry.push_back(id);
+        }
+    }
+    return json;
 }
 
 std::size_t experts_of(const MoeConfig& config, std::size_t layer) {
@@ -99,8 +123,7 @@ Provenance provenance_from_json(const Json& json, const MoeConfig& config,
     provenance.base_hash = text_member(*base, "hash", source);
     provenance.lineage = *lineage;
     for (std::size_t layer = 0; layer < map->size(); ++layer) {
-        provenance.expert_map.push_back(
-            map_row((*map)[layer], experts_of(config, layer), layer, source));
+        read_row((*map)[layer], experts_of(config, layer), layer, source, provenance);
     }
     return provenance;
 }
@@ -125,7 +148,7 @@ Json to_json(const Provenance& provenance) {
     return {{"version", kVersion},
             {"base", {{"name", provenance.base_name}, {"hash", provenance.base_hash}}},
             {"lineage", provenance.lineage},
-            {"expert_map", provenance.expert_map}};
+            {"expert_map", map_json(provenance)}};
 }
 
 void add_gguf_provenance(GgufMetadata& metadata, const Provenance& provenance) {
@@ -133,7 +156,7 @@ void add_gguf_provenance(GgufMetadata& metadata, const Provenance& provenance) {
     metadata.set("espalier.base.name", provenance.base_name);
     metadata.set("espalier.base.hash", provenance.base_hash);
     metadata.set("espalier.lineage", provenance.lineage.dump());
-    metadata.set("espalier.expert_map", Json(provenance.expert_map).dump());
+    metadata.set("espalier.expert_map", map_json(provenance).dump());
 }
 
 }  // namespace espalier

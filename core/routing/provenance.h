@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace espalier {
 
 inline constexpr std::string_view kProvenanceFile = "espalier.json";
 
+/// [layer][expert]: originals that were merged into an expert beside its own; only where there are.
+using MergedExperts = std::map<std::int64_t, std::map<std::int32_t, std::vector<std::int32_t>>>;
+
 /// Where an artifact comes from, what was done to it, and which experts are left: `espalier.json`
 /// in a hub folder, `espalier.` keys in a GGUF file.
 struct Provenance {
@@ -21,6 +25,9 @@ struct Provenance {
     /// [layer][expert]: the id that the expert had in the base; layers without a router have an
     /// empty row.
     std::vector<std::vector<std::int32_t>> expert_map;
+    /// Ids of the base. In the file such an expert is a list, its own id first:
+    /// `expert_map: [[0, [3, 5, 9], 4]]`.
+    MergedExperts merged = {};
     bool operator==(const Provenance&) const = default;
 };
 

@@ -23,6 +23,7 @@ constexpr std::array kMetrics{
     Metric{"displaced", &LayerFidelity::displaced},
     Metric{"lost_mass", &LayerFidelity::lost_mass},
     Metric{"untouched", &LayerFidelity::untouched},
+    Metric{"joined", &LayerFidelity::joined},
     Metric{"restricted_kl", &LayerFidelity::restricted_kl},
     Metric{"restricted_js", &LayerFidelity::restricted_js},
     Metric{"restricted_tv", &LayerFidelity::restricted_tv},

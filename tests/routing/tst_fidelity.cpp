@@ -278,6 +278,30 @@ private Q_SLOTS:
         QCOMPARE(sum.result().tokens, std::int64_t{0});
         QCOMPARE(sum.result().recall, 0.0);
     }
+
+    /// Experts 0 and 1 are one now, and 2 and 3: exp(2) + exp(1) is exp(2) times 1 + exp(-1).
+    void merged_experts_count_as_one() {
+        FidelityScope scope = scope_of(4, {0, 2});
+        scope.merged = {{1, 0}, {3, 1}};
+        FidelityAccumulator sum(scope);
+        const Row base{2, 1, 0, -1};
+        const Row gates{0.7F, 0.3F};
+        const Row current{2, 0};
+        sum.add({base, Ids{0, 1}, gates, current, Ids{0, 1}, Row{0.9F, 0.1F}});
+        const LayerFidelity joined = sum.result();
+        QVERIFY(near(joined.restricted_kl, 0.0));
+        QCOMPARE(joined.joined, 1.0);  // its two experts are one group: recall is out of one
+        QCOMPARE(joined.recall, 1.0);
+        QCOMPARE(joined.jaccard, 0.5);
+        QCOMPARE(joined.displaced, 0.0);
+        QCOMPARE(joined.lost_mass, 0.0);
+        QCOMPARE(joined.untouched, 0.0);  // none of its experts is what it was
+        sum.add({base, Ids{0, 3}, gates, current, Ids{0, 1}, Row{0.9F, 0.1F}});
+        const LayerFidelity both = sum.result();
+        QCOMPARE(both.joined, 0.5);
+        QCOMPARE(both.exact, 0.5);
+        QCOMPARE(both.jaccard, 0.75);
+    }
 };
 
 QTEST_APPLESS_MAIN(TestFidelity)
