@@ -84,7 +84,7 @@ WeightProjection::WeightProjection(std::size_t hidden)
     for (float& value : directions_) value = static_cast<float>(scale * rng.normal());
 }
 
-std::vector<float> WeightProjection::of(const ExpertWeights& weights, ThreadPool& pool) const {
+std::vector<float> WeightProjection::of(const ExpertValues& weights, ThreadPool& pool) const {
     const auto down = transposed(weights.down, weights.hidden, weights.width);
     const std::size_t part = kDirections * hidden_;
     std::vector<float> sum(weights.width * kDirections, 0.0F);
@@ -98,7 +98,7 @@ std::vector<float> WeightProjection::of(const ExpertWeights& weights, ThreadPool
     return sum;
 }
 
-NeuronFeatures neuron_features(const ExpertWeights& weights, const ExpertConfig& config,
+NeuronFeatures neuron_features(const ExpertValues& weights, const ExpertConfig& config,
                                std::span<const float> inputs, const WeightProjection& projection,
                                ThreadPool& pool) {
     NeuronFeatures features{

@@ -8,7 +8,7 @@
 
 #include "base/thread_pool.h"
 #include "model/moe_config.h"
-#include "prune/expert_weights.h"
+#include "prune/expert_values.h"
 
 namespace espalier {
 
@@ -28,7 +28,7 @@ class WeightProjection {
 public:
     explicit WeightProjection(std::size_t hidden);
     /// [width, 64]
-    std::vector<float> of(const ExpertWeights& weights, ThreadPool& pool) const;
+    std::vector<float> of(const ExpertValues& weights, ThreadPool& pool) const;
 
 private:
     std::size_t hidden_;
@@ -37,7 +37,7 @@ private:
 
 /// @param inputs what the layer's experts are given for some tokens, [samples, hidden]; may be
 /// empty, then weights alone count
-NeuronFeatures neuron_features(const ExpertWeights& weights, const ExpertConfig& config,
+NeuronFeatures neuron_features(const ExpertValues& weights, const ExpertConfig& config,
                                std::span<const float> inputs, const WeightProjection& projection,
                                ThreadPool& pool);
 

@@ -111,7 +111,7 @@ void check_agreement(const LayerPlan& plan, std::int64_t index, std::string_view
 void check_groups(const LayerPlan& plan, std::int64_t index, std::string_view source) {
     std::set<std::int32_t> seen;
     for (const auto& group : plan.groups) {
-        for (const std::int32_t id : group) {
+        for (const std::int32_t& id : group) {
             const bool is_kept = std::binary_search(plan.kept.begin(), plan.kept.end(), id);
             if (is_kept != (&id == group.data())) {
                 throw malformed(source,

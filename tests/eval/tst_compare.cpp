@@ -223,6 +223,21 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(Error, align_experts(reference, model, {{0, 1, 2}}, {}));
     }
 
+    void merged_experts_follow_their_survivor() {
+        MoeConfig reference;
+        reference.layers.resize(1);
+        reference.router.num_experts = 6;
+        reference.vocab_size = 8;
+        MoeConfig model = reference;
+        model.router.num_experts = 3;
+        auto layers = align_experts(reference, model, {{5, 0, 2}}, {});
+        // Model expert 0 (original 5) holds 1 and 4; the reference, itself cut, lacks original 4.
+        const std::vector<std::vector<std::int32_t>> reference_map{{0, 1, 2, 3, 6, 5}};
+        add_merged({{0, {{0, {1, 4}}, {2, {3}}}}}, reference_map, layers);
+        const std::vector<std::pair<std::int32_t, std::int32_t>> expected{{1, 2}, {3, 1}};
+        QCOMPARE(layers.front().merged, expected);
+    }
+
     void maps_of_two_cuts_are_joined() {
         const std::vector<std::vector<std::int32_t>> once{{1, 3, 5, 7}, {}};
         const std::vector<std::vector<std::int32_t>> twice{{3, 7}, {}};

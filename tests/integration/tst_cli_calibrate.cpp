@@ -4,7 +4,10 @@
 
 #include "cli.h"
 #include "formats/safetensors_reader.h"
+#include "model/model_source.h"
+#include "prune/expert_plan.h"
 #include "routing/expert_stats.h"
+#include "routing/provenance.h"
 
 using namespace espalier;
 using espalier::test::Answer;
@@ -117,6 +120,47 @@ private Q_SLOTS:
         VERIFY_DONE(taken);
         COMPARE_JSON(taken.json().at("metrics").at("experts_after"), Json(8));
         QVERIFY(taken.err.contains("less than"));
+    }
+
+    void experts_that_go_are_merged_into_those_that_stay() {
+        VERIFY_DONE(calibrate("profiles.safetensors", {"--stats", "profiles"}));
+        const QString stats = m_cli.path("profiles.safetensors");
+        const QStringList choice{"--stats", stats,    "--keep",   "16",
+                                 "--merge", "m_smoe", "--accept", "low_task_mass"};
+        VERIFY_DONE(m_cli.run(
+            QStringList{"select", m_cli.sample("model"), "--out", m_cli.path("merge.json")} +
+            choice));
+        VERIFY_DONE(m_cli.run(
+            QStringList{"--json", "prune", m_cli.sample("model"), "--out", m_cli.path("merged")} +
+            choice));
+        VERIFY_DONE(m_cli.run({"--json", "prune", m_cli.sample("model"), "--expert-plan",
+                               m_cli.path("merge.json"), "--stats", stats, "--out",
+                               m_cli.path("merged_by_plan")}));
+        QVERIFY(load_expert_plan(m_cli.file("merge.json")).merges());
+        const auto merged = ModelSource::open(m_cli.file("merged"));
+        QCOMPARE(merged->config().router.num_experts, std::int64_t{16});
+        QCOMPARE(ModelSource::open(m_cli.file("merged_by_plan"))->hash(), merged->hash());
+        QCOMPARE(provenance_of(*merged).merged.size(), std::size_t{6});
+
+        const Answer measured =
+            m_cli.run({"--json", "eval", m_cli.path("merged"), "--reference", m_cli.sample("model"),
+                       "--perplexity", m_cli.sample("heldout/python.txt"), "--context", "128",
+                       "--max-windows", "4"});
+        VERIFY_DONE(measured);
+        const Json layer = measured.json().at("routing").at("per_layer").at(0);
+        QVERIFY(layer.at("joined").get<double>() > 0);
+        QCOMPARE(layer.at("displaced").get<double>(), 0.0);  // every expert is in some group
+
+        const Answer masked = m_cli.run({"--json", "eval", m_cli.sample("model"), "--expert-plan",
+                                         m_cli.path("merge.json"), "--perplexity",
+                                         m_cli.sample("heldout/python.txt")});
+        QCOMPARE(masked.code, 3);
+        QVERIFY(masked.json().at("error").at("message").get<std::string>().find("mask") !=
+                std::string::npos);
+        const Answer bare = m_cli.run({"--json", "prune", m_cli.sample("model"), "--expert-plan",
+                                       m_cli.path("merge.json"), "--out", m_cli.path("bare")});
+        QCOMPARE(bare.code, 2);
+        QVERIFY(!fs::exists(m_cli.file("bare")));
     }
 
     void both_engines_trace_the_same_numbers() {

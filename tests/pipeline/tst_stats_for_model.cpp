@@ -94,6 +94,30 @@ private Q_SLOTS:
         QVERIFY(error_of([&] { stats_for_model(of_cut, *m_twice); }));
     }
 
+    void means_of_experts_need_statistics_of_their_own() {
+        ExpertStats sampled = numbered_stats(*m_base);
+        ExpertPlan plan;
+        plan.merge = "partial";
+        for (auto& [layer, one] : sampled.layers) {
+            one.input_sample.assign(static_cast<std::size_t>(m_base->config().hidden_size), 1.0);
+            plan.layers[layer].kept = {0, 2, 3};
+            plan.layers[layer].groups = {{2, 1}};
+        }
+        write_pruned({.model = *m_base,
+                      .plan = plan,
+                      .out = root() / "merged",
+                      .lineage = Json{{"stage", "prune"}},
+                      .stats = &sampled});
+        const auto merged = ModelSource::open(root() / "merged");
+        const auto error = error_of([&] { stats_for_model(m_stats, *merged); });
+        QVERIFY(error && error->hint() == "Calibrate this model.");
+        // Its own hold for what is cut from it, as long as nothing else is merged.
+        const ExpertStats own = numbered_stats(*merged);
+        const auto cut_from_it = cut(*merged, {0, 1}, "cut_from_merged");
+        QCOMPARE(stats_for_model(own, *cut_from_it, merged.get()).layers.at(0).count,
+                 (std::vector<std::int64_t>{0, 1}));
+    }
+
     void refuses_statistics_of_another_model() {
         ExpertStats foreign = m_stats;
         foreign.model_hash = std::string(64, '0');

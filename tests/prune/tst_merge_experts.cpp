@@ -108,7 +108,7 @@ void copy_with_twin(const ModelSource& model, std::int32_t original, std::int32_
 }
 
 /// What an expert makes of an input.
-std::vector<double> output_of(const ExpertWeights& expert, std::span<const float> x) {
+std::vector<double> output_of(const ExpertValues& expert, std::span<const float> x) {
     std::vector<double> out(expert.hidden, 0.0);
     for (std::size_t c = 0; c < expert.width; ++c) {
         double gate = 0;
@@ -126,7 +126,7 @@ std::vector<double> output_of(const ExpertWeights& expert, std::span<const float
     return out;
 }
 
-double largest_difference(const ExpertWeights& a, const ExpertWeights& b) {
+double largest_difference(const ExpertValues& a, const ExpertValues& b) {
     Rng rng = Rng(11).stream("probe");
     double largest = 0;
     for (int i = 0; i < 16; ++i) {
@@ -155,7 +155,7 @@ ExpertPlan twins_merged(const ModelSource& model) {
 }
 
 /// Expert 3 of layer 0 as the merger makes it.
-ExpertWeights merged_expert(const ModelSource& model, const MergeInput& input) {
+ExpertValues merged_expert(const ModelSource& model, const MergeInput& input) {
     ExpertMerger merger(input, {});
     const auto values = [&](TensorRole role) {
         const std::size_t bytes = 4 * num_elements(model.shape({role, 0, 3})).value();
@@ -164,7 +164,7 @@ ExpertWeights merged_expert(const ModelSource& model, const MergeInput& input) {
         std::memcpy(result.data(), merged.data(), bytes);
         return result;
     };
-    ExpertWeights expert = read_expert(model, 0, 3);
+    ExpertValues expert = read_expert(model, 0, 3);
     expert.gate = values(TensorRole::ExpertGate);
     expert.up = values(TensorRole::ExpertUp);
     expert.down = values(TensorRole::ExpertDown);
@@ -185,7 +185,7 @@ private Q_SLOTS:
         const auto model = ModelSource::open(folder.path("twins"));
         const ExpertStats stats = stats_of(*model);
         const ExpertPlan plan = twins_merged(*model);
-        const ExpertWeights original = read_expert(*model, 0, 3);
+        const ExpertValues original = read_expert(*model, 0, 3);
         QVERIFY(largest_difference(original, read_expert(*model, 0, 5)) < 1e-5);
         MergeInput input{.model = *model, .plan = plan, .stats = stats};
         QVERIFY(largest_difference(original, merged_expert(*model, input)) < 1e-5);

@@ -10,7 +10,7 @@
 namespace espalier {
 
 /// One expert in float32.
-struct ExpertWeights {
+struct ExpertValues {
     std::size_t width = 0;
     std::size_t hidden = 0;
     std::vector<float> gate, up;            ///< [width, hidden]
@@ -18,7 +18,7 @@ struct ExpertWeights {
     std::vector<float> gate_bias, up_bias;  ///< [width], or empty
 };
 
-ExpertWeights read_expert(const ModelSource& model, std::int64_t layer, std::int32_t expert);
+ExpertValues read_expert(const ModelSource& model, std::int64_t layer, std::int32_t expert);
 
 /// Adds weight * values to the sums, channel c of them where channel order[c] of the values was.
 /// @param role of an expert; what has no channels (the bias of down) is added as it lies

@@ -1,4 +1,4 @@
-#include "prune/expert_weights.h"
+#include "prune/expert_values.h"
 
 namespace espalier {
 namespace {
@@ -11,11 +11,11 @@ std::vector<float> decoded(const ModelSource& model, const TensorKey& key) {
 
 }  // namespace
 
-ExpertWeights read_expert(const ModelSource& model, std::int64_t layer, std::int32_t expert) {
+ExpertValues read_expert(const ModelSource& model, std::int64_t layer, std::int32_t expert) {
     const auto key = [&](TensorRole role) {
         return TensorKey{role, static_cast<std::int32_t>(layer), expert};
     };
-    ExpertWeights weights;
+    ExpertValues weights;
     weights.width = static_cast<std::size_t>(model.config().moe_intermediate_size);
     weights.hidden = static_cast<std::size_t>(model.config().hidden_size);
     weights.gate = decoded(model, key(TensorRole::ExpertGate));
