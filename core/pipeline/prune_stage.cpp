@@ -184,7 +184,7 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     };
     log_warnings(plan);
     std::optional<ExpertStats> stats;
-    if (plan.merges()) {
+    if (plan.merges() && !context.state.stats.empty()) {
         stats = load_stats_for_model(context.state.stats, *model, true, context.state.stats_model);
     }
     const PruneReport report = write_pruned({.model = *model,

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "pipeline/recipe.h"
 #include "pipeline/stage.h"
+#include "routing/stat_choice.h"
 
 namespace espalier {
 namespace fs = std::filesystem;
@@ -24,9 +25,25 @@ bool names_a_plan(const StageEntry& entry) {
            !found->get_ref<const std::string&>().empty();
 }
 
+std::string text_of(const StageEntry& entry, const char* name) {
+    const auto found = entry.config.find(name);
+    return found != entry.config.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+/// Calibration does not gather unasked what merging takes.
+void check_merging(const StageEntry& prune, const StageEntry& calibrate) {
+    if (text_of(prune, "merge").empty()) return;
+    if (StatChoice::parse(text_of(calibrate, "stats")).has(OptionalStat::Profiles)) return;
+    throw Error(ErrorCode::RunRecipe,
+                "The stage prune merges experts, but the calibrate stage before it does not gather "
+                "\"profiles\".",
+                "Set \"stats\": \"profiles\" in the calibrate stage.");
+}
+
 /// A prune stage scores experts by statistics, so something before it must have made them.
 void check_order(const Recipe& recipe) {
     bool has_stats = false;
+    const StageEntry* calibrate = nullptr;
     for (const StageEntry& entry : recipe.stages) {
         if (entry.stage == "calibrate" && recipe.data.empty()) {
             throw Error(ErrorCode::RunRecipe,
@@ -38,6 +55,8 @@ void check_order(const Recipe& recipe) {
                         "The stage prune has neither statistics nor an expert plan.",
                         "Put a calibrate stage before it, or give it a plan_path.");
         }
+        if (entry.stage == "calibrate") calibrate = &entry;
+        if (entry.stage == "prune" && calibrate != nullptr) check_merging(entry, *calibrate);
         has_stats = has_stats || entry.stage == "calibrate";
     }
 }

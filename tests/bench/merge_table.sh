@@ -3,7 +3,10 @@
 # from the original for every criterion and way of merging, with 24, 16 and 8 of 32 experts left,
 # calibrated on python alone and on all three domains. Prints a table for each text and number.
 #
-#     [ESPALIER_CLI=path] [TEXTS="python mix"] [KEEP="24 16 8"] [WAYS="reap ream …"] tests/bench/merge_table.sh [FOLDER]
+#     [ESPALIER_CLI=path] [TEXTS="python mix"] [KEEP="24 16 8"] [WAYS="reap ream …"] [WINDOWS=20] \
+#         tests/bench/merge_table.sh [FOLDER]
+#
+# WINDOWS scores the first so many windows of each text alone; all of them otherwise.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cli=${ESPALIER_CLI:-$root/build/release/bin/espalier-cli}
@@ -13,11 +16,12 @@ texts=${TEXTS:-python mix}
 keeps=${KEEP:-24 16 8}
 merges="ream hc_smoe m_smoe partial"
 ways=${WAYS:-reap reap_shrunk reap_l2 wean_sum easy_ep sas hope camera ean_sum ean_mean gate_mass frequency max_act random $merges}
+windows=(${WINDOWS:+--max-windows "$WINDOWS"})
 mkdir -p "$work"
 
 row() {  # row NAME MODEL [OPTION...]
     local name=$1 model=$2; shift 2
-    "$cli" --json eval "$model" --perplexity "$sample"/heldout/{python,cpp,prose}.txt --context 512 "$@" 2>>"$work/log" |
+    "$cli" --json eval "$model" --perplexity "$sample"/heldout/{python,cpp,prose}.txt --context 512 "${windows[@]}" "$@" 2>>"$work/log" |
         tail -n 1 | python3 -c '
 import json, os, sys
 report = json.load(sys.stdin)

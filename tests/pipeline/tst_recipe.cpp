@@ -149,6 +149,16 @@ private Q_SLOTS:
         QVERIFY(QString(error->hint().c_str()).contains("calibrate"));
     }
 
+    void validation_wants_what_merging_takes() {
+        Recipe recipe = load_recipe(fs::path(ESPALIER_SAMPLE) / "recipe.json");
+        for (StageEntry& entry : recipe.stages) {
+            if (entry.stage == "prune") entry.config["merge"] = "ream";
+        }
+        const auto error = error_of([&] { validate(recipe); });
+        QVERIFY(error && error->code() == ErrorCode::RunRecipe);
+        QVERIFY(QString(error->what()).contains("profiles"));
+    }
+
     void validation_wants_data_to_calibrate_on() {
         Recipe recipe = load_recipe(fs::path(ESPALIER_SAMPLE) / "recipe.json");
         recipe.data.clear();
