@@ -7,8 +7,10 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/file_hash.h"
+#include "base/memory.h"
 #include "data/dataset.h"
 #include "eval/compare.h"
+#include "eval/routing_floor.h"
 #include "routing/provenance.h"
 #include "routing/routing_report.h"
 
@@ -45,11 +47,10 @@ bool is_quantised(const ModelSource& model) {
                        [](const NamedTensor& tensor) { return is_block(tensor.view.dtype); });
 }
 
-/// Progress over several texts of one text's windows.
+/// Progress over several texts of what is done of one.
 CompareProgress progress_of(const EvaluationInput& input, std::size_t index) {
-    return [&input, index](std::int64_t done, std::int64_t total) {
+    return [&input, index](double share) {
         if (!input.progress) return;
-        const double share = static_cast<double>(done) / static_cast<double>(total);
         input.progress(
             (static_cast<double>(index) + share) / static_cast<double>(input.texts.size()),
             input.texts[index].name);
@@ -67,8 +68,11 @@ Json evaluate_alone(const EvaluationInput& input, NativeModel& model, const std:
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < input.texts.size(); ++i) {
         const auto& text = input.texts[i];
-        const auto measured =
-            perplexity(model, text.ids, options_for(input, text), progress_of(input, i), stop);
+        const auto progress = [tell = progress_of(input, i)](std::int64_t done,
+                                                             std::int64_t total) {
+            tell(static_cast<double>(done) / static_cast<double>(total));
+        };
+        const auto measured = perplexity(model, text.ids, options_for(input, text), progress, stop);
         result["perplexity"][text.name] = measured.perplexity;
         tokens += measured.tokens;
     }
@@ -82,6 +86,15 @@ std::vector<std::vector<std::int32_t>> expert_map(const EvaluationInput& input) 
     const Provenance model = provenance_of(input.model);
     if (model.base_hash == input.model.hash()) return {};
     return map_between(model.expert_map, provenance_of(*input.reference).expert_map);
+}
+
+/// Whether weights that stay mapped would push each other out of memory.
+bool exceeds_memory(const EvaluationInput& input) {
+    std::uint64_t bytes = 0;
+    for (const ModelSource* model : {&input.model, input.reference}) {
+        for (const NamedTensor& tensor : model->stored_tensors()) bytes += tensor.view.bytes.size();
+    }
+    return bytes > machine_memory().total_bytes / 2;
 }
 
 bool is_restricted(const EvaluationInput& input) {
@@ -99,21 +112,27 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
     const auto merged = provenance_of(input.model).merged;
     const auto reference_map = provenance_of(*input.reference).expert_map;
     Json by_text = Json::object();
-    RoutingReportInput report{hash_of_ids(input.texts),
-                              input.reference->hash(),
-                              RoutingChange::None,
-                              bits_per_weight(input.model),
-                              {},
-                              {}};
+    RoutingReportInput report;
+    report.probe_hash = hash_of_ids(input.texts);
+    report.reference = input.reference->hash();
+    report.bits_per_weight = bits_per_weight(input.model);
+    report.limits = input.limits;
     if (is_quantised(input.model)) report.change = RoutingChange::Quantization;
     if (is_restricted(input)) report.change = RoutingChange::Pruning;
+    const bool streams = exceeds_memory(input);
     std::optional<ComparisonSums> total;
     for (std::size_t i = 0; i < input.texts.size(); ++i) {
         const auto& text = input.texts[i];
-        const ComparisonSums sums =
-            compare_sums({reference, model, map, text.ids, options_for(input, text), input.mask,
-                          merged, reference_map},
-                         progress_of(input, i), stop);
+        const ComparisonSums sums = compare_sums({.reference = reference,
+                                                  .model = model,
+                                                  .expert_map = map,
+                                                  .ids = text.ids,
+                                                  .options = options_for(input, text),
+                                                  .mask = input.mask,
+                                                  .merged = merged,
+                                                  .reference_map = reference_map,
+                                                  .streams_layers = streams},
+                                                 progress_of(input, i), stop);
         const Comparison comparison = sums.result();
         result["perplexity"][text.name] = comparison.model_perplexity;
         result["reference_perplexity"][text.name] = comparison.reference_perplexity;
@@ -127,6 +146,16 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
     }
     const Comparison all = total->result();
     report.layers = all.routing;
+    report.flip_any = all.flip_any;
+    if (input.floor_tokens > 0 && !all.routing.empty()) {
+        const auto& text = input.texts.front();
+        report.floor = routing_floor(reference,
+                                     {.ids = text.ids,
+                                      .options = options_for(input, text),
+                                      .max_tokens = input.floor_tokens,
+                                      .streams_layers = streams},
+                                     stop);
+    }
     result["tokens"] = all.tokens;
     result["kl"] = divergence_json(all);
     result["kl"]["files"] = std::move(by_text);

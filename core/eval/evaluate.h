@@ -39,6 +39,11 @@ struct EvaluationInput {
     PerplexityOptions options = {};
     ThreadPool& pool;
     std::function<void(double fraction, const std::string& text)> progress = {};
+    /// Tokens of the first text on which the reference is compared with itself in other arithmetic,
+    /// for what routing differs by without any change; 0 = not measured.
+    std::int64_t floor_tokens = 1024;
+    /// {metric: {"pass", "warn"}} in place of the project's own limits; see routing_report.h.
+    Json limits = Json::object();
 };
 
 /// {"perplexity": {text: …}, "tokens": scored} and, with a reference, "reference_perplexity":

@@ -40,13 +40,10 @@ void RoutingRecorder::on_routing(std::int64_t index, const RoutingView& routing)
     append(layer.scores, routing.scores);
 }
 
-void RoutingRecorder::clear() {
-    for (auto& [index, layer] : layers_) {
-        layer.logits.clear();
-        layer.selected.clear();
-        layer.weights.clear();
-        layer.scores.clear();
-    }
+void RoutingRecorder::on_routed_output(std::int64_t index, std::span<const float> rows) {
+    append(layers_[index].outputs, rows);
 }
+
+void RoutingRecorder::clear() { layers_.clear(); }
 
 }  // namespace espalier

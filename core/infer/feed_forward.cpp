@@ -183,16 +183,15 @@ void FeedForward::add_shared(const Compute& compute, LayerWeights& weights, cons
     }
 }
 
-void FeedForward::forward_routed(const Compute& compute, LayerWeights& weights,
-                                 const Activations& x, const Routing& routing,
-                                 std::span<float> out) {
+void FeedForward::forward_experts(const Compute& compute, LayerWeights& weights,
+                                  const Activations& x, const Routing& routing,
+                                  std::span<float> out) {
     num_tokens_ = x.num_rows();
     group_by_expert(weights, routing);
     prepare_experts(compute);
     gate_and_up(compute, x, experts_);
     down(compute, slot_out_.take(slot_token_.size() * (out.size() / num_tokens_)));
     combine(compute, routing, out);
-    if (!weights.shared.gate.is_empty()) add_shared(compute, weights, x, out);
 }
 
 void FeedForward::forward_dense(const Compute& compute, LayerWeights& weights, const Activations& x,

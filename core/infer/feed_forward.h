@@ -19,10 +19,13 @@ class FeedForward {
 public:
     explicit FeedForward(const MoeConfig& config) : experts_(config.experts) {}
 
-    /// Sum over each token's experts of weight * expert(x), experts ascending, and then the shared
-    /// expert if the layer has one. out: [tokens, hidden].
-    void forward_routed(const Compute& compute, LayerWeights& weights, const Activations& x,
-                        const Routing& routing, std::span<float> out);
+    /// Sum over each token's experts of weight * expert(x), experts ascending. out: [tokens,
+    /// hidden].
+    void forward_experts(const Compute& compute, LayerWeights& weights, const Activations& x,
+                         const Routing& routing, std::span<float> out);
+    /// Adds the shared expert of a layer that has one, for the tokens of forward_experts().
+    void add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
+                    std::span<float> out);
     /// The layer's single MLP for every token. out: [tokens, hidden].
     void forward_dense(const Compute& compute, LayerWeights& weights, const Activations& x,
                        std::span<float> out);
@@ -50,8 +53,6 @@ private:
     void combine(const Compute& compute, const Routing& routing, std::span<float> out);
     /// One MLP for all tokens.
     void run_single(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
-                    std::span<float> out);
-    void add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
                     std::span<float> out);
 
     const ExpertConfig& experts_;

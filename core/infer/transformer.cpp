@@ -137,6 +137,12 @@ void Transformer::normalise(const Compute& compute, std::span<const float> x,
 
 void Transformer::run_layer(const Compute& compute, std::size_t layer, std::span<float> hidden,
                             LayerCache& cache, std::int64_t position, ForwardObserver* observer) {
+    run_mixer(compute, layer, hidden, cache, position, observer);
+    run_feed_forward(compute, layer, hidden, observer);
+}
+
+void Transformer::run_mixer(const Compute& compute, std::size_t layer, std::span<float> hidden,
+                            LayerCache& cache, std::int64_t position, ForwardObserver* observer) {
     throw_if_stopped(compute.stop);
     LayerWeights& weights = layers_.at(layer);
     weights.prepare();
@@ -157,16 +163,36 @@ void Transformer::run_layer(const Compute& compute, std::size_t layer, std::span
                    step_out);
     tell(observer, Activation::AttentionOutput, layer, step_out);
     add_to_residual(step_out, hidden);
+}
 
+void Transformer::prepare_feed_forward(const Compute& compute, std::size_t layer,
+                                       std::span<const float> hidden) {
+    throw_if_stopped(compute.stop);
+    LayerWeights& weights = layers_.at(layer);
+    weights.prepare();
+    const auto normalised = normalised_.take(hidden.size());
     normalise(compute, hidden, weights.feed_forward_norm, normalised);
-    rows_.assign(compute, normalised, width);
-    run_feed_forward(compute, layer, step_out, observer);
+    rows_.assign(compute, normalised, static_cast<std::size_t>(config().hidden_size));
+}
+
+void Transformer::run_feed_forward(const Compute& compute, std::size_t layer,
+                                   std::span<float> hidden, ForwardObserver* observer) {
+    prepare_feed_forward(compute, layer, hidden);
+    const auto step_out = step_out_.take(hidden.size());
+    feed_forward(compute, layer, step_out, observer);
     tell(observer, Activation::FeedForwardOutput, layer, step_out);
     add_to_residual(step_out, hidden);
 }
 
-void Transformer::run_feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
-                                   ForwardObserver* observer) {
+void Transformer::run_experts(const Compute& compute, std::size_t layer,
+                              std::span<const float> hidden, const Routing& routing,
+                              std::span<float> out) {
+    prepare_feed_forward(compute, layer, hidden);
+    feed_forward_.forward_experts(compute, layers_[layer], rows_, routing, out);
+}
+
+void Transformer::feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
+                               ForwardObserver* observer) {
     LayerWeights& weights = layers_[layer];
     if (config().layers[layer].feed_forward == FeedForwardKind::Dense) {
         feed_forward_.forward_dense(compute, weights, rows_, out);
@@ -187,7 +213,9 @@ void Transformer::run_feed_forward(const Compute& compute, std::size_t layer, st
                                                                 .weights = routing_.weights,
                                                                 .scores = routing_.scores});
     }
-    feed_forward_.forward_routed(compute, weights, rows_, routing_, out);
+    feed_forward_.forward_experts(compute, weights, rows_, routing_, out);
+    if (observer != nullptr) observer->on_routed_output(static_cast<std::int64_t>(layer), out);
+    if (!weights.shared.gate.is_empty()) feed_forward_.add_shared(compute, weights, rows_, out);
 }
 
 void Transformer::run_head(const Compute& compute, std::span<const float> hidden,

@@ -35,6 +35,17 @@ public:
     void run_layer(const Compute& compute, std::size_t layer, std::span<float> hidden,
                    LayerCache& cache, std::int64_t position, ForwardObserver* observer);
 
+    /// The halves of run_layer(), for whoever runs one without the other: hidden += mixer(norm),
+    /// and hidden += feed-forward(norm).
+    void run_mixer(const Compute& compute, std::size_t layer, std::span<float> hidden,
+                   LayerCache& cache, std::int64_t position, ForwardObserver* observer);
+    void run_feed_forward(const Compute& compute, std::size_t layer, std::span<float> hidden,
+                          ForwardObserver* observer);
+    /// What a routed layer's experts give under a choice made elsewhere, for states that have the
+    /// mixer behind them and are left alone; no shared expert. out: [tokens, hidden].
+    void run_experts(const Compute& compute, std::size_t layer, std::span<const float> hidden,
+                     const Routing& routing, std::span<float> out);
+
     /// Gives the memory of a layer's weights back: mapped pages and copies. The next run_layer()
     /// fetches them again.
     void release_layer(std::size_t layer);
@@ -48,8 +59,11 @@ private:
                    std::span<float> out) const;
     /// hidden += what mixer or feed-forward gave, times the model's multiplier.
     void add_to_residual(std::span<const float> x, std::span<float> hidden) const;
-    void run_feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
-                          ForwardObserver* observer);
+    /// Normalised states into rows_, for the feed-forward block.
+    void prepare_feed_forward(const Compute& compute, std::size_t layer,
+                              std::span<const float> hidden);
+    void feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
+                      ForwardObserver* observer);
 
     const ModelSource& source_;
     ExpertMask mask_;

@@ -34,6 +34,9 @@ public:
     virtual void on_activation(Activation what, std::int64_t index,
                                std::span<const float> rows) = 0;
     virtual void on_routing(std::int64_t layer, const RoutingView& routing) = 0;
+    /// What the routed experts of a layer give [tokens, hidden], before any shared expert is added.
+    /// Told by the native engine alone.
+    virtual void on_routed_output(std::int64_t /*layer*/, std::span<const float> /*rows*/) {}
 };
 
 }  // namespace espalier

@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "model/router_groups.h"
-#include "routing/expert_load.h"
 
 namespace espalier {
 namespace {
@@ -42,6 +41,23 @@ std::vector<double> shares(std::vector<double> counts) {
     return counts;
 }
 
+double entropy(std::span<const double> probs) {
+    double sum = 0.0;
+    for (const double p : probs) {
+        if (p > 0.0) sum -= p * std::log(p);
+    }
+    return sum;
+}
+
+/// Sums over tokens that result() divides.
+constexpr std::array kTokenMeans{
+    &LayerFidelity::recall,         &LayerFidelity::jaccard,          &LayerFidelity::exact,
+    &LayerFidelity::top1,           &LayerFidelity::weighted_jaccard, &LayerFidelity::displaced,
+    &LayerFidelity::lost_mass,      &LayerFidelity::untouched,        &LayerFidelity::restricted_kl,
+    &LayerFidelity::restricted_js,  &LayerFidelity::restricted_tv,    &LayerFidelity::base_entropy,
+    &LayerFidelity::router_entropy, &LayerFidelity::base_near_margin, &LayerFidelity::near_margin,
+    &LayerFidelity::group_recall,   &LayerFidelity::joined};
+
 std::size_t strongest(const std::vector<double>& gates) {
     return static_cast<std::size_t>(std::max_element(gates.begin(), gates.end()) - gates.begin());
 }
@@ -50,7 +66,9 @@ std::size_t strongest(const std::vector<double>& gates) {
 
 FidelityAccumulator::FidelityAccumulator(FidelityScope scope)
     : scope_(std::move(scope)),
-      kept_index_(static_cast<std::size_t>(scope_.router.num_experts), -1) {
+      kept_index_(static_cast<std::size_t>(scope_.router.num_experts), -1),
+      base_pairs_(scope_.kept.size()),
+      pairs_(scope_.kept.size()) {
     const std::size_t kept = scope_.kept.size();
     present_ = scope_.kept;
     is_mean_.assign(kept, false);
@@ -69,13 +87,16 @@ FidelityAccumulator::FidelityAccumulator(FidelityScope scope)
     }
 }
 
-void FidelityAccumulator::add(const RoutedToken& token) {
+bool FidelityAccumulator::add(const RoutedToken& token) {
     restrict_selection(token);
+    add_groups(token);
     add_divergence(token);
     weigh_selection(token);
+    const double exact_before = sum_.exact;
     add_overlap(token);
     add_removal(token);
     ++tokens_;
+    return sum_.exact > exact_before;
 }
 
 // The scores as the base would see them with the removed experts masked: groups are judged by what
@@ -94,6 +115,37 @@ void FidelityAccumulator::restrict_scores(const RoutedToken& token) {
         double& score = base_scores_[static_cast<std::size_t>(kept_index_[e])];
         score = std::max(score, static_cast<double>(all_scores_[e]));
     }
+}
+
+// A group counts as chosen if an expert of it may be chosen; both models' experts stand in the
+// base's groups.
+void FidelityAccumulator::add_groups(const RoutedToken& token) {
+    const auto num_groups =
+        static_cast<std::size_t>(std::max<std::int64_t>(scope_.router.num_groups, 1));
+    if (num_groups == 1) {
+        sum_.group_recall += 1.0;
+        return;
+    }
+    current_scores_.assign(all_scores_.size(), kGone);
+    const auto scores = token.scores.empty() ? token.logits : token.scores;
+    for (std::size_t i = 0; i < scope_.kept.size(); ++i) {
+        current_scores_[static_cast<std::size_t>(scope_.kept[i])] = scores[i];
+    }
+    keep_best_groups(scope_.router, current_scores_);
+    const std::size_t size = all_scores_.size() / num_groups;
+    const auto is_best = [size](const std::vector<float>& values, std::size_t group) {
+        const auto* first = values.data() + group * size;
+        return std::any_of(first, first + size,
+                           [](float score) { return score > kOutsideBestGroups; });
+    };
+    double common = 0.0;
+    double best = 0.0;
+    for (std::size_t g = 0; g < num_groups; ++g) {
+        if (!is_best(all_scores_, g)) continue;
+        best += 1.0;
+        common += is_best(current_scores_, g) ? 1.0 : 0.0;
+    }
+    sum_.group_recall += best > 0.0 ? common / best : 1.0;
 }
 
 // A^K: what is left of the base's own choice, filled up with its next best experts. Starting from
@@ -172,10 +224,14 @@ void FidelityAccumulator::add_divergence(const RoutedToken& token) {
     sum_.restricted_kl += kl_divergence(base_probs_, probs_);
     sum_.restricted_js += js_divergence(base_probs_, probs_);
     sum_.restricted_tv += total_variation(base_probs_, probs_);
+    sum_.base_entropy += entropy(base_probs_);
+    sum_.router_entropy += entropy(probs_);
 }
 
 void FidelityAccumulator::add_overlap(const RoutedToken& token) {
     for (const std::int32_t index : token.selected) load_[static_cast<std::size_t>(index)] += 1.0;
+    base_pairs_.add(base_set_);
+    pairs_.add(token.selected);
     std::size_t common = 0;
     for (const std::int32_t index : base_set_) {
         base_load_[static_cast<std::size_t>(index)] += 1.0;
@@ -195,10 +251,32 @@ void FidelityAccumulator::add_overlap(const RoutedToken& token) {
         larger += std::max(base_gates_[i], gates_[i]);
     }
     sum_.weighted_jaccard += larger > 0.0 ? smaller / larger : 1.0;
-    add_margin(!same);
+    add_margin(token, !same);
 }
 
-void FidelityAccumulator::add_margin(bool flipped) {
+// The worst chosen score less the best one that is not; of routers with groups, within the best
+// groups.
+double FidelityAccumulator::current_margin(const RoutedToken& token) const {
+    const auto scores = token.scores.empty() ? token.logits : token.scores;
+    const bool has_groups = scope_.router.num_groups > 1;
+    double last = std::numeric_limits<double>::infinity();
+    double next = -std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+        const bool is_chosen = std::find(token.selected.begin(), token.selected.end(),
+                                         static_cast<std::int32_t>(i)) != token.selected.end();
+        const float score =
+            has_groups ? current_scores_[static_cast<std::size_t>(scope_.kept[i])] : scores[i];
+        if (is_chosen) {
+            last = std::min(last, static_cast<double>(score));
+        } else if (score > kOutsideBestGroups) {
+            next = std::max(next, static_cast<double>(score));
+        }
+    }
+    return last - next;
+}
+
+void FidelityAccumulator::add_margin(const RoutedToken& token, bool flipped) {
+    sum_.near_margin += current_margin(token) < kNearMargin ? 1.0 : 0.0;
     // Every expert that could be is chosen: nothing can flip.
     if (order_.empty()) return;
     const double next = base_scores_[static_cast<std::size_t>(order_.front())];
@@ -207,6 +285,7 @@ void FidelityAccumulator::add_margin(bool flipped) {
     for (const std::int32_t index : base_set_) {
         last = std::min(last, base_scores_[static_cast<std::size_t>(index)]);
     }
+    sum_.base_near_margin += last - next < kNearMargin ? 1.0 : 0.0;
     const std::size_t bucket = margin_bucket(last - next);
     sum_.margin_tokens[bucket] += 1;
     sum_.margin_flips[bucket] += flipped ? 1 : 0;
@@ -227,19 +306,7 @@ void FidelityAccumulator::add_removal(const RoutedToken& token) {
 }
 
 void FidelityAccumulator::merge(const FidelityAccumulator& other) {
-    static constexpr std::array kSums{&LayerFidelity::recall,
-                                      &LayerFidelity::jaccard,
-                                      &LayerFidelity::exact,
-                                      &LayerFidelity::top1,
-                                      &LayerFidelity::weighted_jaccard,
-                                      &LayerFidelity::displaced,
-                                      &LayerFidelity::lost_mass,
-                                      &LayerFidelity::untouched,
-                                      &LayerFidelity::joined,
-                                      &LayerFidelity::restricted_kl,
-                                      &LayerFidelity::restricted_js,
-                                      &LayerFidelity::restricted_tv};
-    for (const auto member : kSums) sum_.*member += other.sum_.*member;
+    for (const auto member : kTokenMeans) sum_.*member += other.sum_.*member;
     for (std::size_t b = 0; b < kNumMarginBuckets; ++b) {
         sum_.margin_tokens[b] += other.sum_.margin_tokens[b];
         sum_.margin_flips[b] += other.sum_.margin_flips[b];
@@ -248,6 +315,8 @@ void FidelityAccumulator::merge(const FidelityAccumulator& other) {
         load_[i] += other.load_[i];
         base_load_[i] += other.base_load_[i];
     }
+    base_pairs_.merge(other.base_pairs_);
+    pairs_.merge(other.pairs_);
     tokens_ += other.tokens_;
 }
 
@@ -256,20 +325,22 @@ LayerFidelity FidelityAccumulator::result() const {
     mean.layer = scope_.layer;
     mean.tokens = tokens_;
     if (tokens_ == 0) return mean;
-    for (auto* value :
-         {&mean.recall, &mean.jaccard, &mean.exact, &mean.top1, &mean.weighted_jaccard,
-          &mean.displaced, &mean.lost_mass, &mean.untouched, &mean.joined, &mean.restricted_kl,
-          &mean.restricted_js, &mean.restricted_tv}) {
-        *value /= static_cast<double>(tokens_);
-    }
-    const std::vector<double> base = shares(base_load_);
-    const std::vector<double> current = shares(load_);
+    for (const auto member : kTokenMeans) mean.*member /= static_cast<double>(tokens_);
+    if (scope_.router.num_groups <= 1) mean.group_recall = 1.0;
+    mean.base_load = shares(base_load_);
+    mean.load = shares(load_);
+    const std::vector<double>& base = mean.base_load;
+    const std::vector<double>& current = mean.load;
+    mean.base_shape = load_shape(base);
+    mean.shape = load_shape(current);
+    mean.coactivation = Coactivation::cosine(base_pairs_, pairs_);
     mean.load_tv = total_variation(base, current);
     mean.load_distance = js_distance(base, current);
-    mean.entropy_change = load_shape(current).entropy - load_shape(base).entropy;
+    mean.entropy_change = mean.shape.entropy - mean.base_shape.entropy;
     for (std::size_t i = 0; i < base.size(); ++i) {
         mean.new_dead += base[i] > 0.0 && current[i] <= 0.0 ? 1 : 0;
     }
+    mean.new_dead_share = static_cast<double>(mean.new_dead) / static_cast<double>(base.size());
     return mean;
 }
 
