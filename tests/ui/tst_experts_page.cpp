@@ -21,11 +21,13 @@
 #include <QTest>
 #include <QUndoView>
 
+#include "base/error.h"
 #include "base/thread_pool.h"
 #include "eval/mask_probe.h"
 #include "experts_fixture.h"
 #include "model/model_source.h"
 #include "pipeline/probe_windows.h"
+#include "pipeline/stage.h"
 #include "ui/models/expert_matrix_model.h"
 #include "ui/pages/experts_page.h"
 #include "ui/widgets/banner.h"
@@ -140,6 +142,18 @@ private Q_SLOTS:
         view().choose({{5, 31}});
         QTest::keyClick(&view(), Qt::Key_C);
         QVERIFY(session().plan().layers.at(5)->locked.empty());
+    }
+
+    void a_mark_counts_that_is_made_while_experts_are_chosen() {
+        openSample();
+        std::int32_t out = 0;
+        while (session().plan().keeps(3, out)) ++out;
+        m_fixture->find<QSlider>("exp_plan_keep_slider")->setValue(16);
+        QVERIFY(session().isChoosing());
+        QVERIFY(session().edit(PlanEdit::Lock, {{3, {out}}}));
+        LayerPlan locked;
+        locked.locked = {out};
+        QTRY_COMPARE(keptOf(session().plan()), keptOf(selected(16, "reap", {{3, locked}})));
     }
 
     void too_few_experts_are_refused_at_their_layer() {
@@ -449,6 +463,27 @@ private Q_SLOTS:
         QCOMPARE(m_fixture->find<QTableView>("dlgCollect_texts_table")->model()->rowCount(), 3);
         shootWidget(*sheet, QStringLiteral("experts-collect"));
         QTest::keyClick(sheet, Qt::Key_Escape);
+    }
+
+    void collected_statistics_show_when_they_are_there() {
+        try {
+            find_stage("calibrate");
+        } catch (const Error& error) {
+            QSKIP(error.what());  // built without libtorch
+        }
+        open();
+        page().openModel(sampleModel());
+        QTRY_VERIFY(session().data() != nullptr);
+        m_fixture->click("exp_none_collect_btn");
+        m_fixture->find<QSpinBox>("dlgCollect_tokens_spin")->setValue(4000);
+        m_fixture->click("dlgCollect_start_btn");
+        QTRY_COMPARE_WITH_TIMEOUT(m_fixture->runs().state(), JobState::Finished, 120'000);
+        QTRY_VERIFY(session().data()->hasStats());
+        QTRY_COMPARE(session().plan().chooser, std::string("reap"));
+        QVERIFY(session().data()->stats.total_tokens() <= 4000);
+        // With the texts that it was collected on, plans can be measured on what was kept out.
+        QCOMPARE(session().probeSource().data.size(), 3U);
+        QVERIFY(!session().data()->stats.layers.at(0).top_contexts.empty());
     }
 
     void a_run_leads_to_its_statistics() {

@@ -83,7 +83,7 @@ void ExpertSession::takeData(const ExpertDataPtr& data) {
     m_probe.cancel();
     m_data = data;
     m_otherRevision = nullptr;
-    m_isChoosing = false;
+    dropChoice();
     m_partial.reset();
     m_history.clear();
     m_earlier.clear();
@@ -106,20 +106,30 @@ void ExpertSession::choose(const PlanSettings& settings, int drag) {
     if (!m_data || !m_data->hasStats()) return;
     m_wanted = settings;
     m_isChoosing = true;
+    const quint64 ticket = ++m_choiceTicket;
     m_worker.ask(
         this, "choose",
         [data = m_data, settings,
          options = selectOptions(settings, m_plan, m_data->numExperts())](TaskContext&) {
             return stateOf(select_experts(data->stats, data->config, options), settings);
         },
-        [this, data = m_data, drag](const PlanState& chosen) {
-            if (data == m_data) takeChoice(chosen, drag);
+        [this, settings, drag, ticket, before = m_plan](const PlanState& chosen) {
+            if (ticket != m_choiceTicket) return;
+            // An edit came between: what it marks counts, too.
+            if (before != m_plan) return choose(settings, drag);
+            takeChoice(chosen, drag);
         },
-        [this](const Failure& failure) {
+        [this, ticket](const Failure& failure) {
+            if (ticket != m_choiceTicket) return;
             m_isChoosing = false;
             m_wanted = m_plan.settings;
             Q_EMIT choiceRefused(failure);
         });
+}
+
+void ExpertSession::dropChoice() {
+    ++m_choiceTicket;
+    m_isChoosing = false;
 }
 
 void ExpertSession::takeChoice(const PlanState& chosen, int drag) {
@@ -175,7 +185,9 @@ bool ExpertSession::toggle(const ExpertCells& cells) {
 }
 
 void ExpertSession::adopt(const PlanState& plan, const QString& text) {
-    if (m_data && plan != m_plan) push(text, plan);
+    if (!m_data || plan == m_plan) return;
+    dropChoice();
+    push(text, plan);
 }
 
 void ExpertSession::push(const QString& text, const PlanState& after, int drag) {
@@ -263,6 +275,7 @@ void ExpertSession::load(const QString& path) {
 }
 
 void ExpertSession::takeSaved(const SavedPlan& saved) {
+    dropChoice();
     m_history.clear();
     m_earlier = saved.history;
     m_planName = saved.name;

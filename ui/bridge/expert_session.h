@@ -105,6 +105,8 @@ private:
     void setPlan(const PlanState& plan);
     void push(const QString& text, const PlanState& after, int drag = 0);
     void takeChoice(const PlanState& chosen, int drag);
+    /// What is being chosen is not waited for any more.
+    void dropChoice();
     QString textOfChoice(const PlanSettings& settings) const;
     void takeReading(const ProbeReading& reading);
     void takeSaved(const SavedPlan& saved);
@@ -116,6 +118,7 @@ private:
     PlanState m_plan;
     PlanSettings m_wanted;
     bool m_isChoosing = false;
+    quint64 m_choiceTicket = 0;
     PlanCommand::Show m_show;  // before the history, whose commands call it
     QUndoStack m_history;
     std::vector<HistoryLine> m_earlier;  ///< of the plan's file

@@ -170,7 +170,7 @@ void ExpertsMeasurePanel::showData() {
     }
     m_probe->addItem(tr("Other text…"));
     m_probe->setCurrentIndex(0);
-    if (!m_probes.empty()) m_session.setProbeSource(m_probes.front());
+    m_session.setProbeSource(m_probes.empty() ? ProbeSource{} : m_probes.front());
     showNumbers();
     showBusy();
 }
