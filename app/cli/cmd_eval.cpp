@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/format.h>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "app/cli/progress_line.h"
 #include "base/error.h"
 #include "eval/evaluate.h"
+#include "pipeline/stage_routing.h"
 
 namespace espalier::cli {
 namespace {
@@ -16,8 +18,47 @@ struct EvalOptions {
     std::string reference;
     std::string expert_plan;
     std::vector<std::string> texts;
+    std::string limits;
+    std::int64_t floor_tokens = 1024;
     PerplexityOptions perplexity;
 };
+
+/// A metric's mean and its worst layer, where it was measured.
+void print_metric(const Json& routing, const char* name, const char* title, bool higher_is_better) {
+    const Json& layers = routing.at("per_layer");
+    if (layers.empty() || !layers.front().contains(name)) return;
+    const auto worse = [&](const Json& a, const Json& b) {
+        const double left = a.at(name).get<double>();
+        const double right = b.at(name).get<double>();
+        return higher_is_better ? left < right : left > right;
+    };
+    const Json& worst = *std::min_element(layers.begin(), layers.end(), worse);
+    fmt::print("  {:<40}{:>10.5f}   worst {:.5f} in layer {}\n", title,
+               routing.at("mean").at(name).get<double>(), worst.at(name).get<double>(),
+               worst.at("layer").get<std::int64_t>());
+}
+
+void print_routing(const Json& routing) {
+    if (!routing.at("verdict").is_string()) {
+        fmt::print("routing  cannot be compared: nothing says which experts are the same\n");
+        return;
+    }
+    fmt::print("routing  {}{}\n", routing.at("verdict").get<std::string>(),
+               routing.at("restricted").get<bool>() ? ", against the experts that remain" : "");
+    print_metric(routing, "recall", "same experts, end to end", true);
+    print_metric(routing, "local_recall", "same experts, on the reference's input", true);
+    print_metric(routing, "restricted_kl", "router KL, end to end", false);
+    print_metric(routing, "local_kl", "router KL, on the reference's input", false);
+    print_metric(routing, "displaced", "choices that no longer exist", false);
+    print_metric(routing, "load_tv", "shift of the load", false);
+    print_metric(routing, "output_cosine", "cosine of the layers' outputs", true);
+    for (const Json& entry : routing.at("worst")) {
+        fmt::print("  {:<5} {}{} {:.4f} in the worst layers, {:.4f} above the noise floor\n",
+                   entry.at("verdict").get<std::string>(), entry.at("metric").get<std::string>(),
+                   entry.contains("task") ? " of " + entry.at("task").get<std::string>() : "",
+                   entry.at("value").get<double>(), entry.at("excess").get<double>());
+    }
+}
 
 void print_result(const Json& result) {
     for (const auto& [file, value] : result.at("perplexity").items()) {
@@ -29,9 +70,7 @@ void print_result(const Json& result) {
                    kl.at("mean").get<double>(), kl.at("p999").get<double>(),
                    100 * kl.at("top1").get<double>());
     }
-    if (result.contains("routing") && result.at("routing").contains("verdict")) {
-        fmt::print("routing  {}\n", result.at("routing").at("verdict").dump());
-    }
+    if (result.contains("routing")) print_routing(result.at("routing"));
     fmt::print("{} tokens scored\n", result.at("tokens").get<std::int64_t>());
 }
 
@@ -40,6 +79,7 @@ std::optional<Json> eval(const EvalOptions& options, const Session& session) {
         throw Error(ErrorCode::UsageInvalid, "There is nothing to measure on.",
                     "Name texts with --perplexity FILE….");
     }
+    const Measure measure;
     const auto model = open_model(options.model);
     const auto reference = options.reference.empty() ? nullptr : open_model(options.reference);
     const auto texts = read_texts(*model, options.texts);
@@ -52,11 +92,16 @@ std::optional<Json> eval(const EvalOptions& options, const Session& session) {
         .texts = texts,
         .options = options.perplexity,
         .pool = pool,
-        .progress = [&](double fraction, const std::string& text) { line.show(fraction, text); }};
+        .progress = [&](double fraction, const std::string& text) { line.show(fraction, text); },
+        .floor_tokens = options.floor_tokens,
+        .limits = load_routing_limits(options.limits),
+        .memory_budget = session.memory_budget};
     if (input.options.bos_token < 0) {
         input.options.bos_token = bos_token(tokenizer_of(*model));
     }
-    const Json result = evaluate(input, session.stop);
+    Json result = evaluate(input, session.stop);
+    result["seconds"] = measure.seconds();
+    result["peak_bytes"] = measure.result({}, nullptr).at("peak_bytes");
     line.clear();
     if (!session.json) print_result(result);
     return result;
@@ -81,6 +126,13 @@ void add_eval(CLI::App& app, Chosen& chosen) {
     command->add_option("--stride", perplexity.stride, "Slide by so many tokens instead");
     command->add_option("--first-scored", perplexity.first_scored,
                         "First position of a window that counts");
+    command->add_option("--routing-limits", options->limits,
+                        "JSON with limits for routing in place of the project's own");
+    command
+        ->add_option("--floor-tokens", options->floor_tokens,
+                     "Tokens on which the reference's own noise is measured; 0 = not")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command->add_option("--max-windows", perplexity.max_windows, "Windows a text; 0 = all");
     does(*command, chosen, options, eval);
 }

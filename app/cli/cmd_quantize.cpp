@@ -10,7 +10,6 @@
 #include "base/size_text.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
-#include "pipeline/quantize_stage.h"
 #include "pipeline/stats_for_model.h"
 
 namespace espalier::cli {
@@ -48,13 +47,13 @@ std::optional<Json> quantize(const QuantizeOptions& options, const Session& sess
     require_apart(options.out, {model->path(), options.stats});
     std::optional<ExpertStats> stats;
     if (!options.stats.empty()) stats = load_stats_for_model(options.stats, *model, true);
-    const QuantizeConfig config{.type = options.type, .uses_stats = stats.has_value()};
+    const Json config = {{"type", options.type}, {"uses_stats", stats.has_value()}};
     const QuantReport report =
         write_gguf_file({.model = *model,
                          .type = options.type,
                          .out = options.out,
                          .importance = stats ? &*stats : nullptr,
-                         .lineage = {{"stage", "quantize"}, {"config", config_to_json(config)}}},
+                         .lineage = {{"stage", "quantize"}, {"config", config}}},
                         session);
     Json metrics = metrics_of(report, model->config());
     if (!session.json) {

@@ -94,7 +94,8 @@ bool exceeds_memory(const EvaluationInput& input) {
     for (const ModelSource* model : {&input.model, input.reference}) {
         for (const NamedTensor& tensor : model->stored_tensors()) bytes += tensor.view.bytes.size();
     }
-    return bytes > machine_memory().total_bytes / 2;
+    const std::uint64_t budget = input.memory_budget;
+    return bytes > (budget > 0 ? budget : machine_memory().total_bytes / 2);
 }
 
 bool is_restricted(const EvaluationInput& input) {

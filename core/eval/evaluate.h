@@ -44,6 +44,9 @@ struct EvaluationInput {
     std::int64_t floor_tokens = 1024;
     /// {metric: {"pass", "warn"}} in place of the project's own limits; see routing_report.h.
     Json limits = Json::object();
+    /// Bytes that both models' weights may take; 0 = half of the machine's memory. Beyond it,
+    /// layers are given back behind the pass, and hidden states are what stays.
+    std::uint64_t memory_budget = 0;
 };
 
 /// {"perplexity": {text: …}, "tokens": scored} and, with a reference, "reference_perplexity":

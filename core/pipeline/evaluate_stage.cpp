@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "eval/evaluate.h"
 #include "model/model_source.h"
+#include "pipeline/stage_routing.h"
 
 namespace espalier {
 namespace {
@@ -47,6 +48,7 @@ Json flat_metrics(const Json& result) {
 }  // namespace
 
 void validate(const EvaluateConfig& config) {
+    load_routing_limits(config.limits_file);
     if (config.files.empty()) refuse("files", "lists no text", "List at least one file.");
     if (config.context < 2) {
         refuse("context", fmt::format("is {}", config.context), "Enter at least 2 tokens.");
@@ -75,11 +77,13 @@ StageOutput run_evaluate(const StageContext& context, const EvaluateConfig& conf
                                   .texts = texts,
                                   .options = options,
                                   .pool = pool,
-                                  .progress = progress},
+                                  .progress = progress,
+                                  .limits = load_routing_limits(config.limits_file),
+                                  .memory_budget = context.memory_budget},
                                  context.stop);
     StageOutput output;
     output.metrics = flat_metrics(result);
-    if (result.contains("routing")) output.routing = result.at("routing");
+    if (result.contains("routing")) adopt_routing(result.at("routing"), output);
     for (const auto& [name, value] : output.metrics.items()) {
         context.observer.on_event(MetricMeasured{name, value.get<double>()});
     }

@@ -48,6 +48,7 @@ struct StageFinished {
     double seconds = 0;
     std::uint64_t peak_bytes = 0;
     Json metrics = Json::object();
+    Json routing = Json::object();  ///< against the original, see routing_report.h
 };
 
 enum class RunOutcome { Finished, Stopped, Failed };

@@ -138,6 +138,7 @@ private:
             estimate.seconds += config.search_seconds + forward_seconds(tries * tokens);
             estimate.peak_bytes += probe_bytes(config.search_tokens);
         }
+        add_routing(config.routing_tokens, estimate);
         return estimate;
     }
 
@@ -156,7 +157,16 @@ private:
         estimate.seconds =
             static_cast<double>(count_parameters(config_).total) / (kEncodedWeights * threads_) +
             2 * static_cast<double>(bytes_) / kDiskBytes;
+        add_routing(config.routing_tokens, estimate);
         return estimate;
+    }
+
+    /// The comparison of routing: the original, the result, the result on the original's inputs,
+    /// and what the removed experts gave; hidden states of both.
+    void add_routing(std::int64_t tokens, StageEstimate& estimate) const {
+        estimate.seconds += 4 * forward_seconds(static_cast<double>(tokens));
+        estimate.peak_bytes +=
+            2 * static_cast<std::uint64_t>(tokens * config_.hidden_size) * sizeof(float);
     }
 
     StageEstimate evaluate(const Json& json) const {

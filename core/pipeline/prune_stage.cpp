@@ -12,6 +12,7 @@
 #include "pipeline/model_metrics.h"
 #include "pipeline/probe_windows.h"
 #include "pipeline/report_layers.h"
+#include "pipeline/stage_routing.h"
 #include "pipeline/stats_for_model.h"
 #include "prune/expert_plan.h"
 #include "prune/merge_methods.h"
@@ -24,7 +25,9 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Of the stage's progress; the rest is writing.
-constexpr double kSearchShare = 0.9;
+constexpr double kSearchShare = 0.8;
+/// What is done before the routing is compared with the original's.
+constexpr double kModelShare = 0.9;
 
 ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
                        const ModelSource& model, const ExpertStats& stats,
@@ -95,6 +98,8 @@ Json lineage_of(const StageContext& context) {
     Json config = context.entry.config;
     config.erase("plan_path");
     config.erase("probe_file");
+    config.erase("routing_tokens");
+    config.erase("limits_file");
     return {{"stage", "prune"}, {"config", std::move(config)}};
 }
 
@@ -136,6 +141,12 @@ void validate_selection(const PruneConfig& config) {
 }  // namespace
 
 void validate(const PruneConfig& config) {
+    if (config.routing_tokens < 0) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("Stage prune: \"routing_tokens\" is {}.", config.routing_tokens),
+                    "Enter a number of tokens, or 0 to leave the comparison out.");
+    }
+    load_routing_limits(config.limits_file);
     validate_selection(config);
     if (!(config.search_seconds >= 0) || config.search_tries < 0 || config.search_tokens < 1) {
         throw Error(ErrorCode::RunRecipe,
@@ -178,7 +189,7 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     const auto progress = [&](std::uint64_t done, std::uint64_t total) {
         const double begin = config.criterion == kMeasuredSelection ? kSearchShare : 0.0;
         const double written = static_cast<double>(done) / static_cast<double>(total);
-        const double share = begin + (1 - begin) * written;
+        const double share = begin + (kModelShare - begin) * written;
         context.observer.on_event(
             StageProgress{context.index, share, fmt::format("{:.0f} % written", 100 * written)});
     };
@@ -197,6 +208,8 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
                                              .num_threads = context.num_threads});
     log_warnings(report);
     output.metrics = metrics_of(report, plan);
+    measure_routing(context, output.model, {config.routing_tokens, config.limits_file, kModelShare},
+                    output);
     return output;
 }
 

@@ -28,6 +28,8 @@ struct PruneConfig {
     std::int64_t search_tries = 0;
     std::int64_t search_tokens = 16'384;
     std::string probe_file;
+    std::int64_t routing_tokens = 4096;
+    std::string limits_file = {};
     bool operator==(const PruneConfig&) const = default;
 };
 
@@ -62,6 +64,9 @@ void visit_fields(Config& config, Visitor&& visit) {
     visit("search_tokens", config.search_tokens, "For auto: tokens to measure on");
     visit("probe_file", config.probe_file,
           "For auto: a probe set in place of what calibration kept out of the recipe's data");
+    visit("routing_tokens", config.routing_tokens,
+          "Tokens on which the routing is compared with the original's; 0 = not compared");
+    visit("limits_file", config.limits_file, "Limits for routing in place of the project's own");
 }
 
 /// @throws Error RunRecipe

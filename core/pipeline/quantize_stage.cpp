@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "model/model_source.h"
 #include "pipeline/model_metrics.h"
+#include "pipeline/stage_routing.h"
 #include "pipeline/stats_for_model.h"
 #include "quant/quant_plan.h"
 #include "quant/write_gguf.h"
@@ -17,6 +18,9 @@
 namespace espalier {
 namespace {
 
+/// Of the stage's progress; the rest is the comparison with the original.
+constexpr double kWriteShare = 0.8;
+
 std::optional<ExpertStats> importance(const StageContext& context, const QuantizeConfig& config,
                                       const ModelSource& model) {
     const RunState& state = context.state;
@@ -24,9 +28,23 @@ std::optional<ExpertStats> importance(const StageContext& context, const Quantiz
     return load_stats_for_model(state.stats, model, true, state.stats_model);
 }
 
+/// What the model itself tells of this stage: all that decides its bytes.
+Json lineage_config(const StageContext& context) {
+    Json config = context.entry.config;
+    config.erase("routing_tokens");
+    config.erase("limits_file");
+    return config;
+}
+
 }  // namespace
 
 void validate(const QuantizeConfig& config) {
+    if (config.routing_tokens < 0) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("Stage quantize: \"routing_tokens\" is {}.", config.routing_tokens),
+                    "Enter a number of tokens, or 0 to leave the comparison out.");
+    }
+    load_routing_limits(config.limits_file);
     const auto known = known_file_types();
     if (std::find(known.begin(), known.end(), config.type) != known.end()) return;
     throw Error(ErrorCode::RunRecipe,
@@ -43,9 +61,9 @@ StageOutput run_quantize(const StageContext& context, const QuantizeConfig& conf
     StageOutput output;
     output.model = context.folder / "model.gguf";
     const auto progress = [&](std::uint64_t done, std::uint64_t total, std::string_view tensor) {
-        context.observer.on_event(
-            StageProgress{context.index, static_cast<double>(done) / static_cast<double>(total),
-                          std::string(tensor)});
+        context.observer.on_event(StageProgress{
+            context.index, kWriteShare * static_cast<double>(done) / static_cast<double>(total),
+            std::string(tensor)});
     };
     const QuantReport report =
         write_gguf({.model = *model,
@@ -55,9 +73,11 @@ StageOutput run_quantize(const StageContext& context, const QuantizeConfig& conf
                     .pool = pool,
                     .progress = progress,
                     .stop = context.stop,
-                    .lineage = {{"stage", "quantize"}, {"config", context.entry.config}}});
+                    .lineage = {{"stage", "quantize"}, {"config", lineage_config(context)}}});
     for (const std::string& line : report.fallbacks) log("quant").info("{}", line);
     output.metrics = metrics_of(report, model->config());
+    measure_routing(context, output.model, {config.routing_tokens, config.limits_file, kWriteShare},
+                    output);
     return output;
 }
 

@@ -52,7 +52,8 @@ void RunRecorder::begin_stage(std::size_t index, std::size_t count, const std::s
 void RunRecorder::finish_stage(std::size_t index, const std::string& stage, const Json& json) {
     const StageFinished event{index, stage, json.value("seconds", 0.0),
                               json.value("peak_bytes", std::uint64_t{0}),
-                              json.value("metrics", Json::object())};
+                              json.value("metrics", Json::object()),
+                              json.value("routing", Json::object())};
     record([&](Library& store) {
         store.put_stage(run_.path, {static_cast<std::int64_t>(index), stage, event.seconds,
                                     static_cast<std::int64_t>(event.peak_bytes), json.dump()});

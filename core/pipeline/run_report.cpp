@@ -1,5 +1,6 @@
 #include "pipeline/run_report.h"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <fmt/format.h>
@@ -38,21 +39,27 @@ std::string metrics_table(const Json& metrics) {
     return "| measured | value |\n|---|---:|\n" + text + "\n";
 }
 
+/// What a reader looks at first; routing_report.json has all.
+constexpr std::array kRoutingColumns{"layer",    "recall",        "restricted_kl", "displaced",
+                                     "local_kl", "output_cosine", "load_tv"};
+
 std::string routing_table(const Json& routing) {
     const Json layers = routing.value("per_layer", Json::array());
     if (layers.empty() || !layers.front().is_object()) return {};
     std::string head = "|";
     std::string rule = "|";
-    for (const auto& [name, value] : layers.front().items()) {
-        if (!value.is_number()) continue;
+    for (const char* name : kRoutingColumns) {
+        if (!layers.front().contains(name)) continue;
         head += fmt::format(" {} |", name);
         rule += "---:|";
     }
-    std::string text = "Routing against the original, by layer:\n\n" + head + "\n" + rule + "\n";
+    std::string text = fmt::format("Routing against the original: {}. By layer:\n\n{}\n{}\n",
+                                   routing.value("verdict", Json()).dump(), head, rule);
     for (const Json& layer : layers) {
         text += "|";
-        for (const auto& [name, value] : layer.items()) {
-            if (!value.is_number()) continue;
+        for (const char* name : kRoutingColumns) {
+            if (!layer.contains(name)) continue;
+            const Json& value = layer.at(name);
             text += value.is_number_integer() ? fmt::format(" {} |", value.dump())
                                               : fmt::format(" {:.4f} |", value.get<double>());
         }

@@ -21,6 +21,7 @@
 #include "pipeline/run_recorder.h"
 #include "pipeline/run_report.h"
 #include "pipeline/stage.h"
+#include "pipeline/stage_routing.h"
 
 namespace espalier {
 namespace fs = std::filesystem;
@@ -68,7 +69,11 @@ private:
             request_.memory_budget, recorder_, stop_};
         const auto start = std::chrono::steady_clock::now();
         const PeakMemory peak;
-        const StageOutput output = find_stage(entry.stage).run(context);
+        StageOutput output = find_stage(entry.stage).run(context);
+        if (output.model.empty() && output.routing.empty()) output.routing = unchanged_routing();
+        if (!output.routing.empty()) {
+            write_json_file(partial / "routing_report.json", output.routing);
+        }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
 
         const auto inside = [&](const fs::path& path) {
@@ -79,7 +84,7 @@ private:
                        {"seconds", took.count()},
                        {"peak_bytes", peak.peak_anonymous_bytes()},
                        {"metrics", output.metrics},
-                       {"routing", output.routing},
+                       {"routing", brief_routing(std::move(output.routing))},
                        {"outputs",
                         {{"model", inside(output.model)},
                          {"stats", inside(output.stats)},

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Peak memory of calibrate, prune and quantize on a checkpoint of more than 2 GB, made on the fly, beside
+# Peak memory of calibrate, prune, quantize and eval on a checkpoint of more than 2 GB, made on the fly, beside
 # the size of its largest layer. Peak is anonymous memory, as each command reports it: mapped weights
 # belong to the page cache.
 #
@@ -31,3 +31,10 @@ text=$root/resources/sample/calibration/python.txt
 measure calibrate.safetensors calibrate "$model" --data "python=$text" --tokens 4096 --context 512 --probe none --out "$work/calibrate.safetensors"
 measure pruned prune "$model" --stats "$work/calibrate.safetensors" --keep 0.5 --out "$work/pruned"
 measure quantized.gguf quantize "$model" --type q4_k_m --stats "$work/calibrate.safetensors" --out "$work/quantized.gguf"
+
+# Both models layer by layer: no more than hidden states and one layer's copies may stay.
+head -c 60000 "$text" > "$work/probe.txt"
+for budget in 64GiB 256MiB; do
+    measure "eval-$budget" --memory-budget $budget eval "$work/pruned" --reference "$model" \
+        --perplexity "$work/probe.txt" --max-windows 8
+done

@@ -90,7 +90,7 @@ private Q_SLOTS:
 
     void stages_list_their_fields_for_forms() {
         const auto& fields = find_stage("quantize").fields;
-        QCOMPARE(fields.size(), std::size_t{2});
+        QCOMPARE(fields.size(), std::size_t{4});
         QCOMPARE(fields[0].name, std::string("type"));
         COMPARE_JSON(fields[0].default_value, Json("q4_k_m"));
         QVERIFY(!fields[0].description.empty());

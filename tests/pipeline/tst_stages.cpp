@@ -52,6 +52,41 @@ private Q_SLOTS:
         QVERIFY(routing.at("restricted").get<bool>());
     }
 
+    void every_stage_reports_its_routing_data() {
+        QTest::addColumn<int>("stage");
+        QTest::addColumn<QString>("folder");
+        QTest::addRow("prune") << 0 << "01-prune";
+        QTest::addRow("quantize") << 1 << "02-quantize";
+        QTest::addRow("evaluate") << 2 << "03-evaluate";
+    }
+
+    void every_stage_reports_its_routing() {
+        QFETCH(int, stage);
+        QFETCH(QString, folder);
+        const Json brief = m_report.at("stages").at(static_cast<std::size_t>(stage)).at("routing");
+        const Json whole =
+            read_json_file(m_request.out / folder.toStdString() / "routing_report.json");
+        const std::string verdict = whole.at("verdict");
+        QVERIFY(verdict == "pass" || verdict == "warn" || verdict == "fail");
+        COMPARE_JSON(brief.at("verdict"), whole.at("verdict"));
+        COMPARE_JSON(whole.at("reference"),
+                     Json(ModelSource::open(m_request.recipe.model)->hash()));
+        QVERIFY(whole.at("restricted").get<bool>());
+        QCOMPARE(whole.at("per_layer").at(0).at("load").size(), std::size_t{16});
+        QVERIFY(!brief.at("per_layer").at(0).contains("load"));
+        QVERIFY(whole.at("per_task").size() == 1);
+        QVERIFY(!whole.at("floor").is_null());
+        const Json& first = whole.at("per_layer").at(0);
+        if (stage > 0) return;
+        // A cut router that was not changed is exactly the restricted one, on the original's input.
+        for (const Json& layer : whole.at("per_layer")) {
+            QCOMPARE(layer.at("local_recall").get<double>(), 1.0);
+            QVERIFY(layer.at("local_kl").get<double>() < 1e-6);
+        }
+        QVERIFY(first.at("lost_output").get<double>() > 0.1);
+        QVERIFY(metric(0, "routing.displaced").get<double>() > 0.1);
+    }
+
     void the_result_is_the_gguf_file() {
         const Json result = m_report.at("result");
         const ArtifactSize size = hash_artifact(m_request.out / "02-quantize" / "model.gguf", {});

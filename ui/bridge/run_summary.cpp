@@ -53,7 +53,7 @@ void readRouting(RunDetails& details) {
     for (const StageRecord& stage : details.finished) {
         const Json routing =
             parse_json(stage.record, "stage.json").value("routing", Json::object());
-        if (!routing.is_object() || !routing.contains("verdict")) continue;
+        if (!routing.is_object() || !routing.value("verdict", Json()).is_string()) continue;
         details.routingVerdict = QString::fromStdString(routing.value("verdict", std::string()));
         QStringList reasons;
         for (const Json& worst : routing.value("worst", Json::array())) {
