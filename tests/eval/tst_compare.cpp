@@ -185,6 +185,59 @@ private Q_SLOTS:
         QVERIFY(result.routing.back().exact < 1);
     }
 
+    void local_figures_see_only_the_layer_that_changed() {
+        const auto source = ModelSource::open(kModel);
+        ThreadPool pool(1);
+        NativeModel a(*source, pool);
+        NativeModel b(*source, pool);
+        // The last routed layer alone lacks experts.
+        ExpertMask mask = without_three_and_eight(source->config());
+        const auto layers = source->config().moe_layers();
+        for (const std::int64_t layer : layers) {
+            if (layer != layers.front()) mask.removed[static_cast<std::size_t>(layer)].clear();
+        }
+        b.set_mask(mask);
+        const auto ids = random_ids(200);
+        const Comparison result = compare_models({a, b, {}, ids, short_windows(), mask});
+        for (const LayerFidelity& layer : result.routing) {
+            QVERIFY(layer.has_outputs);
+            // A router that was not touched chooses the same from the same input.
+            QCOMPARE(layer.local_recall, 1.0);
+            QCOMPARE(layer.local_exact, 1.0);
+            QVERIFY(layer.local_kl < 1e-9);
+            const bool is_cut = layer.layer == layers.front();
+            QCOMPARE(layer.lost_output > 0, is_cut);
+            QCOMPARE(layer.local_output_error > 1e-9, is_cut);
+            // What is cut first shows in all that follow.
+            QVERIFY(layer.output_error > 1e-9);
+        }
+        QVERIFY(result.flip_any > 0);
+    }
+
+    void memory_and_streaming_change_nothing() {
+        const auto source = ModelSource::open(kModel);
+        ThreadPool pool(1);
+        NativeModel a(*source, pool);
+        NativeModel b(*source, pool);
+        const ExpertMask mask = without_three_and_eight(source->config());
+        b.set_mask(mask);
+        const auto ids = random_ids(200);
+        const Comparison whole = compare_models({a, b, {}, ids, short_windows(), mask});
+        const Comparison streamed = compare_models({.reference = a,
+                                                    .model = b,
+                                                    .expert_map = {},
+                                                    .ids = ids,
+                                                    .options = short_windows(),
+                                                    .mask = mask,
+                                                    .memory_bytes = 1,
+                                                    .streams_layers = true});
+        QCOMPARE(streamed.kl_mean, whole.kl_mean);
+        QCOMPARE(streamed.routing.size(), whole.routing.size());
+        for (std::size_t i = 0; i < whole.routing.size(); ++i) {
+            QCOMPARE(streamed.routing[i], whole.routing[i]);
+        }
+    }
+
     void sums_of_parts_equal_the_whole() {
         const auto source = ModelSource::open(kModel);
         ThreadPool pool(1);

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "routing/coactivation.h"
 #include "routing/expert_load.h"
 #include "routing/fidelity.h"
+#include "routing/output_fidelity.h"
 
 using namespace espalier;
 
@@ -92,6 +94,11 @@ void verify_identity(const LayerFidelity& same) {
     QVERIFY(near(same.load_tv, 0.0));
     QVERIFY(near(same.entropy_change, 0.0));
     QCOMPARE(same.new_dead, std::int64_t{0});
+    QCOMPARE(same.shape, same.base_shape);
+    QVERIFY(near(same.coactivation, 1.0));
+    QVERIFY(near(same.router_entropy, same.base_entropy));
+    QCOMPARE(same.near_margin, same.base_near_margin);
+    QCOMPARE(same.group_recall, 1.0);
     for (const auto flips : same.margin_flips) QCOMPARE(flips, std::int64_t{0});
 }
 
@@ -112,6 +119,58 @@ private Q_SLOTS:
         QVERIFY(near(shape.variation, 0.447214));
         QVERIFY(near(shape.gini, 0.25));
         QCOMPARE(shape.dead, std::int64_t{0});
+    }
+
+    void pairs_are_counted_and_compared() {
+        // Two of four tokens choose {0, 1}: C_01 = 0.5, f_0 k = 0.75, f_1 k = 0.75.
+        Coactivation pairs(4);
+        for (const Ids& selected : {Ids{0, 1}, Ids{1, 0}, Ids{0, 2}, Ids{1, 3}})
+            pairs.add(selected);
+        QCOMPARE(pairs.share(0, 1), 0.5);
+        QCOMPARE(pairs.share(3, 1), 0.25);
+        QVERIFY(near(pairs.lift(0, 1), 0.5 / (0.75 * 0.75)));
+        QCOMPARE(pairs.lift(2, 3), 0.0);
+        Coactivation other(4);
+        other.add(Ids{0, 1});
+        // (2, 1, 1) against (1, 0, 0).
+        QVERIFY(near(Coactivation::cosine(pairs, other), 2 / std::sqrt(6.0)));
+        QVERIFY(near(Coactivation::cosine(pairs, pairs), 1.0));
+        QCOMPARE(Coactivation::cosine(pairs, Coactivation(4)), 0.0);
+        QCOMPARE(Coactivation::cosine(Coactivation(4), Coactivation(4)), 1.0);
+    }
+
+    void outputs_are_compared_by_angle_and_by_size() {
+        OutputFidelity sum;
+        sum.add(Row{3, 4}, Row{6, 8});  // the same direction, twice as long: error 25 of 25
+        sum.add(Row{0, 5}, Row{5, 0});  // at right angles: error 50 of 25
+        QVERIFY(near(sum.cosine(), 0.5));
+        QVERIFY(near(sum.normalised_error(), 75.0 / 50.0));
+        QVERIFY(near(norm_ratio(Row{3, 4}, Row{0, 10}), 0.5));
+        QCOMPARE(norm_ratio(Row{3, 4}, Row{0, 0}), 0.0);
+    }
+
+    void entropy_and_near_ties_of_both_routers() {
+        const double even = std::log(4.0);
+        const LayerFidelity result = compare({{0, 0, 0, 0}}, {{50, 0, 0, 0}}, all_of(4), 1);
+        QVERIFY(near(result.base_entropy, even));
+        QVERIFY(near(result.router_entropy, 0.0));
+        QCOMPARE(result.base_near_margin, 1.0);
+        QCOMPARE(result.near_margin, 0.0);
+    }
+
+    void groups_are_compared_where_there_are_some() {
+        FidelityScope scope = scope_of(4, all_of(4));
+        scope.router.num_groups = 2;
+        scope.router.top_groups = 1;
+        FidelityAccumulator sum(scope);
+        const Row base{4, 1, 2, 0};
+        const Row other{1, 0, 4, 2};  // the second group leads
+        const Ids first{0};
+        const Ids third{2};
+        const Row weight{1};
+        sum.add({base, first, weight, base, first, weight});
+        sum.add({base, first, weight, other, third, weight});
+        QCOMPARE(sum.result().group_recall, 0.5);
     }
 
     void load_counts_dead_and_rare_experts() {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "routing/routing_report.h"
 
 using namespace espalier;
@@ -119,6 +120,37 @@ private Q_SLOTS:
         const Json json = routing_report(report);
         QCOMPARE(QString::fromStdString(json.at("verdict").get<std::string>()), verdict);
         QCOMPARE(json.at("restricted").get<bool>(), false);
+    }
+
+    void what_the_floor_explains_is_not_held_against_a_model() {
+        RoutingReportInput report = input(RoutingChange::Pruning, layers(0.01, 0.12));
+        QCOMPARE(routing_report(report).at("worst").at(0).at("verdict").get<std::string>(),
+                 std::string("warn"));
+        report.floor.kernels = report.layers;
+        for (LayerFidelity& layer : report.floor.kernels) layer.restricted_kl = 0.08;
+        const Json judged = routing_report(report).at("worst").at(0);
+        QCOMPARE(judged.at("verdict").get<std::string>(), std::string("pass"));
+        QVERIFY(std::abs(judged.at("floor").get<double>() - 0.08) < 1e-12);
+        QVERIFY(std::abs(judged.at("excess").get<double>() - 0.04) < 1e-12);
+        // Below the floor there is nothing to judge.
+        for (LayerFidelity& layer : report.floor.kernels) layer.restricted_kl = 0.5;
+        QCOMPARE(routing_report(report).at("worst").at(0).at("excess").get<double>(), 0.0);
+    }
+
+    void limits_are_settings() {
+        RoutingReportInput report = input(RoutingChange::Pruning, layers(0.01, 0.12));
+        report.limits = Json::parse(R"({"restricted_kl": {"pass": 0.2, "warn": 0.3},
+                                        "coactivation": {"pass": 0.9, "warn": 0.5}})");
+        const Json json = routing_report(report);
+        QCOMPARE(json.at("thresholds").at("restricted_kl").at("pass").get<double>(), 0.2);
+        QCOMPARE(json.at("worst").at(0).at("verdict").get<std::string>(), std::string("pass"));
+        // Nothing was measured of pairs: their cosine is 0.
+        QCOMPARE(json.at("verdict").get<std::string>(), std::string("fail"));
+        for (const char* text : {R"([])", R"({"recal": {"pass": 1, "warn": 1}})",
+                                 R"({"recall": {"pass": 1}})", R"({"recall": 1})"}) {
+            report.limits = Json::parse(text);
+            QVERIFY_THROWS_EXCEPTION(Error, routing_report(report));
+        }
     }
 
     void nothing_measured_has_no_verdict() {
