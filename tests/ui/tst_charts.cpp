@@ -13,6 +13,7 @@
 #include "ui/charts/frontier_chart.h"
 #include "ui/charts/gate_histogram.h"
 #include "ui/charts/layer_chart.h"
+#include "ui/charts/routing_chart.h"
 #include "ui/charts/stability_chart.h"
 #include "ui/charts/task_chart.h"
 #include "ui/theme/theme_controller.h"
@@ -102,6 +103,18 @@ private Q_SLOTS:
         QCOMPARE(model->rowCount(), 3);
         QCOMPARE(model->index(0, 1).data().toString(), QLocale().toString(0.4, 'g', 4));
         QCOMPARE(model->index(2, 2).data().toString(), QStringLiteral("0"));
+    }
+
+    void routing_is_drawn_by_layer_and_names_the_worst() {
+        RoutingChart chart(QStringLiteral("run_routing_chart"));
+        chart.setLayers({{0, 1.0, 1.0, 0}, {1, 0.5, 0.9, 0.1}, {2, 0.75, 1.0, 0.02}});
+        chart.setShowsTable(true);
+        const auto* model = chart.findChild<QTableView*>()->model();
+        QCOMPARE(model->rowCount(), 3);
+        QCOMPARE(model->index(1, 1).data().toString(), QStringLiteral("50"));
+        QCOMPARE(model->index(1, 2).data().toString(), QStringLiteral("90"));
+        const auto* view = chart.findChild<QWidget*>(QStringLiteral("run_routing_chart"));
+        QVERIFY(view->accessibleDescription().contains(QStringLiteral("layer 1")));
     }
 
     void the_summary_says_what_the_cut_keeps() {

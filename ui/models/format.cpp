@@ -70,6 +70,13 @@ QString stageName(const QString& stage) {
     return stage;
 }
 
+QString routingVerdict(const QString& verdict) {
+    if (verdict == QLatin1String("pass")) return tr("✓ pass");
+    if (verdict == QLatin1String("warn")) return tr("! look closer");
+    if (verdict == QLatin1String("fail")) return tr("✕ fail");
+    return verdict;
+}
+
 QString estimated(const QString& text) { return tr("≈ %1").arg(text); }
 
 }  // namespace espalier::ui::format

@@ -24,6 +24,8 @@ QString percent(double share);
 QString runState(const QString& state);
 /// A stage of a recipe as a word for people.
 QString stageName(const QString& stage);
+/// "pass", "warn" or "fail" as words for people, with a sign; other texts as they are.
+QString routingVerdict(const QString& verdict);
 /// "estimated": marks what was not measured.
 QString estimated(const QString& text);
 

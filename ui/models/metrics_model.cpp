@@ -98,11 +98,12 @@ void MetricsModel::addDivergence(std::vector<Row>& rows) const {
 
 void MetricsModel::addRouting(std::vector<Row>& rows) const {
     if (m_verdict.isEmpty()) return;
-    QString word = m_verdict;
-    if (m_verdict == QLatin1String("pass")) word = tr("✓ pass");
-    if (m_verdict == QLatin1String("warn")) word = tr("! look closer");
-    if (m_verdict == QLatin1String("fail")) word = tr("✕ fail");
-    rows.push_back({QStringLiteral("routing"), tr("Routing kept"), m_verdictReasons, {}, word, {}});
+    rows.push_back({QStringLiteral("routing"),
+                    tr("Routing kept"),
+                    m_verdictReasons,
+                    {},
+                    format::routingVerdict(m_verdict),
+                    {}});
 }
 
 void MetricsModel::addSizes(std::vector<Row>& rows) const {

@@ -16,6 +16,7 @@
 #include "ui/models/metrics_model.h"
 #include "ui/pages/runs_layer_charts.h"
 #include "ui/pages/runs_log_panel.h"
+#include "ui/pages/runs_routing_panel.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/icon_button.h"
@@ -67,9 +68,16 @@ bool RunDashboard::isLive() const {
 void RunDashboard::buildLayout() {
     m_banner = new Banner(QStringLiteral("run_banner"));
     m_charts = new RunLayerCharts;
+    m_routing = new RunRoutingPanel;
     m_log = new RunLogPanel;
     m_upper = new QSplitter(Qt::Horizontal);
-    m_upper->addWidget(m_charts);
+    auto* charts = new QWidget;
+    auto* chartsLayout = new QVBoxLayout(charts);
+    chartsLayout->setContentsMargins({});
+    chartsLayout->setSpacing(space::controls);
+    chartsLayout->addWidget(m_charts, 2);
+    chartsLayout->addWidget(m_routing, 1);
+    m_upper->addWidget(charts);
     m_upper->addWidget(makeSide());
     m_upper->setStretchFactor(0, 3);
     m_upper->setStretchFactor(1, 2);
@@ -197,6 +205,7 @@ void RunDashboard::showRun(const QString& folder) {
     m_facts->setRows({});
     m_banner->dismiss();
     m_charts->clear();
+    m_routing->clear();
     m_log->clear();
     m_title->setText(QFileInfo(folder).fileName());
     setState(isLive() ? QStringLiteral("running") : QString());
@@ -251,6 +260,8 @@ void RunDashboard::showFinishedStages(const RunDetails& details) {
         const auto position = static_cast<std::size_t>(record.position);
         if (position < m_stages.size()) m_stages[position].state = StageState::Done;
         const QString name = format::stageName(QString::fromStdString(record.stage));
+        m_routing->setStage(position, name,
+                            parse_json(record.record, "stage.json").value("routing", Json()));
         rows.push_back({QString::fromStdString(record.stage),
                         name,
                         tr("%1, peak memory %2")
@@ -282,29 +293,32 @@ void RunDashboard::take(const std::vector<RunEvent>& events) {
 
 void RunDashboard::takeEvent(const RunEvent& event) {
     m_run.take(event);
-    std::visit(Overloaded{
-                   [this](const StageStarted& started) {
-                       m_stages.resize(std::max(m_stages.size(), started.count));
-                       m_stages[started.index] = {
-                           format::stageName(QString::fromStdString(started.stage)),
-                           StageState::Running};
-                       // By now the library knows the stages to come.
-                       if (m_stages.back().name.isEmpty()) load();
-                   },
-                   [](const StageProgress&) {},
-                   [this](const LayerMeasured& layer) { m_charts->setLayer(layer); },
-                   [this](const MetricMeasured& metric) {
-                       m_metrics->mergeMetrics({{metric.name, metric.value}});
-                   },
-                   [this](const LogLine& line) { m_lines.push_back(line); },
-                   [this](const StageFinished& finished) {
-                       if (finished.index < m_stages.size())
-                           m_stages[finished.index].state = StageState::Done;
-                       m_metrics->mergeMetrics(numbersOf(finished.metrics));
-                   },
-                   [this](const RunFinished& end) { finish(end); },
-               },
-               event);
+    std::visit(
+        Overloaded{
+            [this](const StageStarted& started) {
+                m_stages.resize(std::max(m_stages.size(), started.count));
+                m_stages[started.index] = {format::stageName(QString::fromStdString(started.stage)),
+                                           StageState::Running};
+                // By now the library knows the stages to come.
+                if (m_stages.back().name.isEmpty()) load();
+            },
+            [](const StageProgress&) {},
+            [this](const LayerMeasured& layer) { m_charts->setLayer(layer); },
+            [this](const MetricMeasured& metric) {
+                m_metrics->mergeMetrics({{metric.name, metric.value}});
+            },
+            [this](const LogLine& line) { m_lines.push_back(line); },
+            [this](const StageFinished& finished) {
+                if (finished.index < m_stages.size())
+                    m_stages[finished.index].state = StageState::Done;
+                m_metrics->mergeMetrics(numbersOf(finished.metrics));
+                m_routing->setStage(finished.index,
+                                    format::stageName(QString::fromStdString(finished.stage)),
+                                    finished.routing);
+            },
+            [this](const RunFinished& end) { finish(end); },
+        },
+        event);
 }
 
 void RunDashboard::finish(const RunFinished& end) {

@@ -21,6 +21,7 @@ class MetricsModel;
 class PushButton;
 class RunLayerCharts;
 class RunLogPanel;
+class RunRoutingPanel;
 class TextLabel;
 struct Failure;
 
@@ -76,6 +77,7 @@ private:
     QProgressBar* m_bar;
     TextLabel* m_progress;
     RunLayerCharts* m_charts;
+    RunRoutingPanel* m_routing;
     RunLogPanel* m_log;
     InfoView* m_facts;
     MetricsModel* m_metrics;
