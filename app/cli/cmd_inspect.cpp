@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
@@ -42,6 +43,10 @@ void print_report(const ModelReport& report, bool lists_tensors) {
         fmt::print("experts         {} a layer, {} a token, {} shared\n",
                    number_or_dash(report.experts), number_or_dash(report.experts_per_token),
                    number_or_dash(report.shared_experts));
+        if (!report.experts_by_layer.empty()) {
+            fmt::print("native          experts by layer: {}; {} constants in all\n",
+                       fmt::join(report.experts_by_layer, " "), report.constants);
+        }
         fmt::print("context         {} tokens\n", number_or_dash(report.context_length));
     }
     fmt::print("parameters      {:.1f} M", static_cast<double>(report.total_parameters) / 1e6);

@@ -131,7 +131,8 @@ std::size_t windows_together(const ComparisonInput& input, std::int64_t window_l
 
 ComparisonSums::ComparisonSums(const MoeConfig& reference,
                                const std::vector<LayerAlignment>& layers) {
-    for (const LayerAlignment& layer : layers) routing_.emplace_back(layer, reference.router);
+    for (const LayerAlignment& layer : layers)
+        routing_.emplace_back(layer, reference.router_of(layer.layer));
 }
 
 void ComparisonSums::add_token(double kl, double model_nll, double reference_nll, bool same_best) {

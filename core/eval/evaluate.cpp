@@ -100,7 +100,13 @@ bool exceeds_memory(const EvaluationInput& input) {
 
 bool is_restricted(const EvaluationInput& input) {
     if (!input.mask.empty()) return true;
-    return input.model.config().router.num_experts != input.reference->config().router.num_experts;
+    const MoeConfig& own = input.model.config();
+    const MoeConfig& other = input.reference->config();
+    const auto layers = own.moe_layers();
+    if (layers != other.moe_layers()) return own.router.num_experts != other.router.num_experts;
+    return std::any_of(layers.begin(), layers.end(), [&](std::int64_t layer) {
+        return own.num_experts_of(layer) != other.num_experts_of(layer);
+    });
 }
 
 Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeModel& reference,

@@ -78,8 +78,9 @@ std::vector<LayerAlignment> align_experts(const MoeConfig& reference, const MoeC
         const auto index = static_cast<std::size_t>(layer);
         std::span<const std::int32_t> row;
         if (index < expert_map.size()) row = expert_map[index];
-        layers.push_back(align_layer(pairs_of(row, layer, model.router.num_experts, mask), layer,
-                                     reference.router, model.router));
+        const RouterConfig router = model.router_of(layer);
+        layers.push_back(align_layer(pairs_of(row, layer, router.num_experts, mask), layer,
+                                     reference.router_of(layer), router));
     }
     return layers;
 }

@@ -109,9 +109,9 @@ void MaskProbe::settle(const ExpertMask& mask, std::stop_token stop) {
 
 std::size_t MaskProbe::first_layer_that_differs(const ExpertMask& mask) const {
     const std::size_t num_layers = model_.config().layers.size();
-    const auto num_experts = model_.config().router.num_experts;
     for (std::size_t layer = 0; layer < num_layers; ++layer) {
         const auto index = static_cast<std::int64_t>(layer);
+        const std::int64_t num_experts = model_.config().num_experts_of(index);
         for (std::int64_t expert = 0; expert < num_experts; ++expert) {
             if (mask.is_removed(index, expert) != settled_.is_removed(index, expert)) return layer;
         }

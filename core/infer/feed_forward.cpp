@@ -22,9 +22,12 @@ void FeedForward::group_by_expert(LayerWeights& weights, const Routing& routing)
     std::vector<std::size_t> next(weights.experts.size() + 1, 0);
     for (const std::int32_t expert : routing.selected) ++next[static_cast<std::size_t>(expert) + 1];
     groups_.clear();
+    constants_.clear();
     for (std::size_t e = 0; e < weights.experts.size(); ++e) {
         next[e + 1] += next[e];
-        if (next[e + 1] > next[e]) groups_.push_back({&weights.experts[e], next[e], next[e + 1]});
+        if (next[e + 1] == next[e]) continue;
+        auto& groups = weights.experts[e].is_constant() ? constants_ : groups_;
+        groups.push_back({&weights.experts[e], next[e], next[e + 1]});
     }
     slot_token_.resize(num_slots);
     token_slot_.resize(num_slots);
@@ -88,6 +91,11 @@ void FeedForward::gate_and_up(const Compute& compute, const Activations& x,
     width_ = groups_.front().expert->gate.view().rows;
     const auto gate = gate_.take(num_slots * width_);
     const auto up = up_.take(num_slots * width_);
+    for (const Group& group : constants_) {  // down() takes all slots together
+        const std::size_t count = group.last_slot - group.first_slot;
+        const auto unused = gate.subspan(group.first_slot * width_, count * width_);
+        std::fill(unused.begin(), unused.end(), 0.0F);
+    }
     cut_into_pieces(width_);
     compute.pool.parallel_for(pieces_.size(), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
@@ -137,6 +145,16 @@ void FeedForward::down(const Compute& compute, std::span<float> slots_out) {
     });
 }
 
+void FeedForward::fill_constants(std::span<float> slots_out) const {
+    for (const Group& group : constants_) {
+        const std::vector<float>& constant = group.expert->constant;
+        for (std::size_t s = group.first_slot; s < group.last_slot; ++s) {
+            std::copy(constant.begin(), constant.end(),
+                      slots_out.begin() + static_cast<std::ptrdiff_t>(s * constant.size()));
+        }
+    }
+}
+
 void FeedForward::combine(const Compute& compute, const Routing& routing, std::span<float> out) {
     const std::size_t num_slots = token_slot_.size();
     const std::size_t hidden = out.size() / num_tokens_;
@@ -159,6 +177,7 @@ void FeedForward::run_single(const Compute& compute, GatedMlpWeights& mlp, const
     slot_token_.resize(num_tokens_);
     for (std::size_t t = 0; t < num_tokens_; ++t) slot_token_[t] = static_cast<std::int32_t>(t);
     groups_.assign(1, {&mlp, 0, num_tokens_});
+    constants_.clear();
     prepare_experts(compute);
     gate_and_up(compute, x, {});
     down(compute, out);
@@ -189,8 +208,12 @@ void FeedForward::forward_experts(const Compute& compute, LayerWeights& weights,
     num_tokens_ = x.num_rows();
     group_by_expert(weights, routing);
     prepare_experts(compute);
-    gate_and_up(compute, x, experts_);
-    down(compute, slot_out_.take(slot_token_.size() * (out.size() / num_tokens_)));
+    const auto slots_out = slot_out_.take(slot_token_.size() * (out.size() / num_tokens_));
+    if (!groups_.empty()) {
+        gate_and_up(compute, x, experts_);
+        down(compute, slots_out);
+    }
+    fill_constants(slots_out);
     combine(compute, routing, out);
 }
 

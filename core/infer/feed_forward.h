@@ -49,6 +49,8 @@ private:
     void cut_into_pieces(std::size_t num_rows);
     void gate_and_up(const Compute& compute, const Activations& x, const ExpertConfig& config);
     void activate(const Piece& piece, const ExpertConfig& config, std::size_t slot);
+    /// What constants give, in their slots.
+    void fill_constants(std::span<float> slots_out) const;
     void down(const Compute& compute, std::span<float> slots_out);
     void combine(const Compute& compute, const Routing& routing, std::span<float> out);
     /// One MLP for all tokens.
@@ -56,7 +58,8 @@ private:
                     std::span<float> out);
 
     const ExpertConfig& experts_;
-    std::vector<Group> groups_;
+    std::vector<Group> groups_;     ///< of experts with weights
+    std::vector<Group> constants_;  ///< of experts that are constants
     std::vector<Piece> pieces_;
     std::vector<std::int32_t> slot_token_;  ///< row of x that a slot works on
     std::vector<std::int32_t> token_slot_;  ///< [tokens, top_k], as Routing::selected

@@ -154,13 +154,13 @@ void validate_mask(const MoeConfig& config, const ExpertMask& mask) {
         if (row.empty()) continue;
         const auto num_experts = static_cast<std::int64_t>(row.size());
         const auto kept = static_cast<std::int64_t>(std::count(row.begin(), row.end(), false));
-        if (num_experts != config.router.num_experts || kept < config.router.top_k) {
+        const RouterConfig router = config.router_of(layer);
+        if (num_experts != router.num_experts || kept < router.top_k) {
             throw Error(
                 ErrorCode::RunRecipe,
                 fmt::format("The expert mask keeps {} of {} experts in layer {}; the model has "
                             "{} and needs {} for every token.",
-                            kept, num_experts, layer, config.router.num_experts,
-                            config.router.top_k),
+                            kept, num_experts, layer, router.num_experts, router.top_k),
                 "Keep more experts.");
         }
     }

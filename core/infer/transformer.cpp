@@ -198,7 +198,7 @@ void Transformer::feed_forward(const Compute& compute, std::size_t layer, std::s
         feed_forward_.forward_dense(compute, weights, rows_, out);
         return;
     }
-    const RouterConfig& router = config().router;
+    const RouterConfig router = config().router_of(static_cast<std::int64_t>(layer));
     const auto logits =
         router_logits_.take(rows_.num_rows() * static_cast<std::size_t>(router.num_experts));
     linear({compute.pool, Arithmetic::Float32, compute.stop}, weights.router.view(), rows_, logits);

@@ -29,6 +29,7 @@ public:
         return turned;
     }
     const MoeConfig& config() const { return source_.config(); }
+    std::int32_t layer() const { return layer_; }
 
 private:
     const ModelSource& source_;
@@ -110,17 +111,23 @@ MixerWeights load_mixer(const LayerReader& read, MixerKind kind) {
 }
 
 GatedMlpWeights load_expert(const LayerReader& read, std::int32_t expert) {
+    if (read.config().is_constant(read.layer(), expert)) {
+        GatedMlpWeights weights;
+        weights.constant = read.vector(TensorRole::ExpertConstant, true, expert);
+        return weights;
+    }
     const bool has_bias = read.config().experts.has_bias;
     return {.gate = read.matrix(TensorRole::ExpertGate, expert),
             .up = read.matrix(TensorRole::ExpertUp, expert),
             .down = read.matrix(TensorRole::ExpertDown, expert),
             .gate_bias = read.vector(TensorRole::ExpertGateBias, has_bias, expert),
             .up_bias = read.vector(TensorRole::ExpertUpBias, has_bias, expert),
-            .down_bias = read.vector(TensorRole::ExpertDownBias, has_bias, expert)};
+            .down_bias = read.vector(TensorRole::ExpertDownBias, has_bias, expert),
+            .constant = {}};
 }
 
 void load_moe(const LayerReader& read, LayerWeights& weights) {
-    const RouterConfig& router = read.config().router;
+    const RouterConfig router = read.config().router_of(read.layer());
     weights.router = read.matrix(TensorRole::Router);
     weights.router_bias = read.vector(TensorRole::RouterBias, router.has_bias);
     weights.selection_bias =

@@ -62,7 +62,9 @@ using MixerWeights =
 struct GatedMlpWeights {
     WeightMatrix gate, up, down;
     std::vector<float> gate_bias, up_bias, down_bias;
+    std::vector<float> constant;  ///< [hidden], the output whatever x is: then there is no more
 
+    bool is_constant() const noexcept { return !constant.empty(); }
     auto matrices() noexcept { return std::array{&gate, &up, &down}; }
     bool is_ready() const noexcept { return gate.is_ready() && up.is_ready() && down.is_ready(); }
     void prepare();

@@ -1,7 +1,9 @@
 #include "model/check_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <functional>
 
 #include "base/error.h"
 
@@ -115,6 +117,23 @@ void check_router(const RouterConfig& router, const Checker& check) {
     check.within("num_experts_per_tok", router.top_k, 1, router.top_groups * in_group);
 }
 
+/// What native models say layer by layer.
+void check_native_layers(const MoeConfig& config, const Checker& check) {
+    for (std::int64_t i = 0; i < config.num_layers(); ++i) {
+        const LayerConfig& layer = config.layers[static_cast<std::size_t>(i)];
+        if (layer.num_experts == 0 && layer.constants.empty()) continue;
+        check.require(layer.feed_forward == FeedForwardKind::Moe,
+                      fmt::format("layer {} has a number of experts, but no router", i));
+        check_router(config.router_of(i), check);
+        const auto& constants = layer.constants;
+        const bool ascends = std::adjacent_find(constants.begin(), constants.end(),
+                                                std::greater_equal<>()) == constants.end();
+        check.require(constants.empty() || (ascends && constants.front() >= 0 &&
+                                            constants.back() < config.num_experts_of(i)),
+                      fmt::format("the constants of layer {} are no list of its experts", i));
+    }
+}
+
 void check_mixer(const MoeConfig& config, const LayerConfig& layer, const Checker& check) {
     switch (layer.mixer) {
         case MixerKind::FullAttention:
@@ -161,6 +180,7 @@ void check_config(const MoeConfig& config, std::string_view source) {
     check.within("max_position_embeddings", config.context_length, 1, kMaxContext);
     check.within("num_hidden_layers", config.num_layers(), 1, kMaxLayers);
     check_router(config.router, check);
+    check_native_layers(config, check);
     check.within("the number of experts in all layers",
                  config.router.num_experts * config.num_layers(), 1, kMaxExpertsInAll);
     check.require(std::isfinite(config.rms_norm_eps) && config.rms_norm_eps >= 0.0 &&

@@ -7,6 +7,7 @@
 
 #include "formats/file_error.h"
 #include "model/check_config.h"
+#include "model/config_native.h"
 #include "model/config_reader.h"
 #include "model/families/family_readers.h"
 #include "model/tensor_place.h"
@@ -151,6 +152,7 @@ MoeConfig config_from_hub(const Json& config, const Json& generation, const std:
     ConfigReader reader(config, source);
     const std::string model_type = reader.text_or({"model_type"}, "");
     if (model_type.empty()) reader.contradiction("model_type is missing");
+    if (model_type == kNativeModelType) return config_from_native(config, generation, source);
     const auto* const family =
         std::find_if(kFamilies.begin(), kFamilies.end(),
                      [&](const Family& row) { return row.model_type == model_type; });

@@ -10,7 +10,10 @@ using enum TensorRole;
 using enum RowOrder;
 using enum TensorForm;
 
+constexpr TensorName kConstant{ExpertConstant, kConstantPattern};
+
 constexpr std::array kEnds{
+    kConstant,
     TensorName{TokenEmbedding, "model.embed_tokens.weight"},
     TensorName{OutputNorm, "model.norm.weight"},
     TensorName{Output, "lm_head.weight"},
@@ -151,6 +154,7 @@ constexpr std::array kGraniteMoe{
 };
 
 constexpr std::array kLfm2Moe{
+    kConstant,
     TensorName{TokenEmbedding, "model.embed_tokens.weight"},
     TensorName{OutputNorm, "model.embedding_norm.weight"},
     TensorName{Output, "lm_head.weight"},

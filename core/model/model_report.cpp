@@ -82,6 +82,13 @@ std::int64_t num_shared_experts(const MoeConfig& config) {
     return shared.width / config.moe_intermediate_size;
 }
 
+void add_native(ModelReport& report, const MoeConfig& config) {
+    for (const LayerConfig& layer : config.layers) {
+        report.experts_by_layer.push_back(layer.num_experts);
+        report.constants += static_cast<std::int64_t>(layer.constants.size());
+    }
+}
+
 template <typename T>
 Json or_null(const std::optional<T>& value) {
     return value ? Json(*value) : Json();
@@ -97,6 +104,7 @@ ModelReport report_on(const ModelSource& model) {
     report.layers = config.num_layers();
     report.hidden_size = config.hidden_size;
     report.experts = config.router.num_experts;
+    if (config.is_native()) add_native(report, config);
     report.experts_per_token = config.router.top_k;
     report.shared_experts = num_shared_experts(config);
     report.extra_tensors = model.extra_tensors();
@@ -140,6 +148,10 @@ Json to_json(const ModelReport& report) {
               {"context_length", or_null(report.context_length)},
               {"tensors", std::move(tensors)},
               {"extra_tensors", report.extra_tensors}};
+    if (!report.experts_by_layer.empty()) {
+        json["native"] = {{"experts_by_layer", report.experts_by_layer},
+                          {"constants", report.constants}};
+    }
     if (!report.problem.empty()) json["problem"] = replace_invalid_utf8(report.problem);
     return json;
 }

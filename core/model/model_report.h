@@ -26,7 +26,9 @@ struct ModelReport {
     std::string family;  ///< "qwen3_moe"; of an unknown GGUF its own architecture; else empty
     std::optional<std::int64_t> layers;
     std::optional<std::int64_t> hidden_size;
-    std::optional<std::int64_t> experts;  ///< routed, in each layer
+    std::optional<std::int64_t> experts;  ///< routed, in each layer; the most where they differ
+    std::vector<std::int64_t> experts_by_layer;  ///< of a native model; of others empty
+    std::int64_t constants = 0;                  ///< of all layers: experts without weights
     std::optional<std::int64_t> experts_per_token;
     std::optional<std::int64_t> shared_experts;
     std::optional<std::int64_t> context_length;

@@ -130,13 +130,17 @@ private:
     }
 
     void add_moe() {
-        const RouterConfig& router = config_.router;
+        const RouterConfig router = config_.router_of(layer_);
         const std::int64_t width = config_.moe_intermediate_size;
         const std::int64_t hidden = config_.hidden_size;
         add(Router, {router.num_experts, hidden});
         if (router.has_bias) add(RouterBias, {router.num_experts});
         if (router.has_selection_bias) add(RouterSelectionBias, {router.num_experts});
         for (std::int32_t i = 0; i < router.num_experts; ++i) {
+            if (config_.is_constant(layer_, i)) {
+                add(ExpertConstant, {hidden}, i);
+                continue;
+            }
             add(ExpertGate, {width, hidden}, i);
             add(ExpertUp, {width, hidden}, i);
             add(ExpertDown, {hidden, width}, i);

@@ -152,6 +152,9 @@ struct LayerConfig {
     MixerKind mixer = MixerKind::FullAttention;
     std::int64_t sliding_window = 0;  ///< keys seen, the query's own included; 0 = all
     FeedForwardKind feed_forward = FeedForwardKind::Moe;
+    // Of native models alone, whose layers may differ:
+    std::int64_t num_experts = 0;               ///< its own number; 0: the router's
+    std::vector<std::int32_t> constants = {};  ///< ascending: experts that give one vector each
     bool operator==(const LayerConfig&) const = default;
 };
 
@@ -182,6 +185,18 @@ struct MoeConfig {
 
     std::int64_t num_layers() const noexcept { return static_cast<std::int64_t>(layers.size()); }
     std::vector<std::int64_t> moe_layers() const;  ///< absolute indices of the layers with a router
+
+    /// True if a layer has a number of experts of its own, or constants among them: what neither
+    /// config.json of the family nor GGUF can say. `router` has the largest layer's number then.
+    bool is_native() const noexcept;
+    /// The router of one layer. @pre it has one
+    RouterConfig router_of(std::int64_t layer) const;
+    std::int64_t num_experts_of(std::int64_t layer) const { return router_of(layer).num_experts; }
+    bool is_constant(std::int64_t layer, std::int64_t expert) const;
+    /// Experts of a layer that have weights, and the place of one among them: where it lies in a
+    /// stack of them.
+    std::int64_t num_weighted_of(std::int64_t layer) const;
+    std::int64_t place_among_weighted(std::int64_t layer, std::int64_t expert) const;
     bool operator==(const MoeConfig&) const = default;
 };
 

@@ -94,9 +94,12 @@ Json router_extras(const RouterConfig& router) {
 }
 
 Json layer_json(const LayerConfig& layer) {
-    return {{"mixer", mixer_text(layer.mixer)},
-            {"sliding_window", layer.sliding_window},
-            {"feed_forward", layer.feed_forward == FeedForwardKind::Moe ? "moe" : "dense"}};
+    Json json = {{"mixer", mixer_text(layer.mixer)},
+                 {"sliding_window", layer.sliding_window},
+                 {"feed_forward", layer.feed_forward == FeedForwardKind::Moe ? "moe" : "dense"}};
+    if (layer.num_experts != 0) json["num_experts"] = layer.num_experts;
+    if (!layer.constants.empty()) json["constants"] = layer.constants;
+    return json;
 }
 
 void add_mixers(Json& json, const MoeConfig& config) {

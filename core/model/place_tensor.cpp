@@ -36,7 +36,7 @@ Shape scales_shape(const TensorRequest& request) {
 void require_shape(const TensorRequest& request, const std::string& name, const Shape& found,
                    Shape expected) {
     if (request.is_stack()) {
-        expected.insert(expected.begin(), request.config.router.num_experts);
+        expected.insert(expected.begin(), request.config.num_weighted_of(request.key.layer));
     }
     if (without_ones(found) == without_ones(expected)) return;
     throw Error(
@@ -58,10 +58,11 @@ void require_type(const TensorRequest& request, const std::string& name, DType d
 /// One expert's part of a stack, under the given shape.
 TensorView slice(const TensorRequest& request, const TensorView& found, Shape shape) {
     if (!request.is_stack()) return {found.dtype, std::move(shape), found.bytes};
-    const auto experts = static_cast<std::size_t>(request.config.router.num_experts);
+    const auto [role, layer, expert] = request.key;
+    const auto experts = static_cast<std::size_t>(request.config.num_weighted_of(layer));
+    const auto place = static_cast<std::size_t>(request.config.place_among_weighted(layer, expert));
     const std::size_t bytes = found.bytes.size() / experts;
-    return {found.dtype, std::move(shape),
-            found.bytes.subspan(static_cast<std::size_t>(request.key.expert) * bytes, bytes)};
+    return {found.dtype, std::move(shape), found.bytes.subspan(place * bytes, bytes)};
 }
 
 /// A half of plain rows is a matrix of its own.

@@ -25,6 +25,15 @@ const TensorName& writable_line(const NameTable& table, TensorRole role) {
         "Keep the format that the model has.");
 }
 
+void require_expressible(const MoeConfig& config) {
+    if (!config.is_native()) return;
+    throw Error(ErrorCode::GgufInexpressible,
+                "The model is native: its layers have different numbers of experts, or constants "
+                "in place of experts. GGUF and the hub's formats can say neither.",
+                "Run it here, or prune the original again with the same number of experts in every "
+                "layer.");
+}
+
 bool holds_one_expert(const TensorName& row) {
     return row.pattern.find("{e}") != std::string_view::npos;
 }
@@ -54,6 +63,7 @@ Shape stored_shape(const TensorName& row, const Shape& shape, const MoeConfig& c
 }
 
 std::vector<StoredLayout> stored_layouts(const MoeConfig& config, const NameTable& table) {
+    require_expressible(config);
     std::vector<StoredLayout> layouts;
     std::map<std::string, std::size_t, std::less<>> by_name;
     for (const ModelTensor& tensor : model_tensors(config)) {
@@ -69,7 +79,7 @@ std::vector<StoredLayout> stored_layouts(const MoeConfig& config, const NameTabl
         StoredLayout layout{
             std::move(name), stored_shape(row, tensor.shape, config), tensor.key, {row}, is_stack};
         if (is_stack) {
-            layout.shape.insert(layout.shape.begin(), config.router.num_experts);
+            layout.shape.insert(layout.shape.begin(), config.num_weighted_of(layout.key.layer));
             layout.key.expert = -1;
         }
         layouts.push_back(std::move(layout));

@@ -70,6 +70,8 @@ struct NameTable {
 };
 
 inline constexpr std::string_view kModelPrefix = "model.";
+/// Of native folders, whatever the family: the vector that stands in place of an expert.
+inline constexpr std::string_view kConstantPattern = "model.layers.{l}.experts.{e}.constant";
 /// Endings of the tensors of a pair.
 inline constexpr std::string_view kBlocksSuffix = "_blocks";
 inline constexpr std::string_view kScalesSuffix = "_scales";

@@ -10,6 +10,7 @@ bool is_expert_role(TensorRole role) noexcept {
         case TensorRole::ExpertGateBias:
         case TensorRole::ExpertUpBias:
         case TensorRole::ExpertDownBias:
+        case TensorRole::ExpertConstant:
             return true;
         default:
             return false;

@@ -68,6 +68,7 @@ enum class TensorRole : std::uint8_t {
     ExpertGateBias,       ///< one expert: [width]
     ExpertUpBias,         ///< one expert: [width]
     ExpertDownBias,       ///< one expert: [hidden]
+    ExpertConstant,       ///< one expert without weights: [hidden], its output for every token
     SharedGate,
     SharedUp,
     SharedDown,

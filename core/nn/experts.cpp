@@ -54,6 +54,10 @@ ExpertCall call_of(const ExpertsContext& context, const GatedMlp& mlp, const tor
     ExpertCall call;
     call.tokens = tokens;
     call.input = rows.index_select(0, as_index(tokens));
+    if (mlp.constant.defined()) {
+        call.output = mlp.constant.expand({call.input.size(0), -1}).contiguous();
+        return call;
+    }
     call.activation = activate(context.config, mlp.gate(call.input), mlp.up(call.input));
     call.output = mlp.down(call.activation);
     return call;
@@ -103,6 +107,10 @@ torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
         const torch::Tensor index = as_index(tokens).clone();
         const torch::Tensor input = rows.index_select(0, index);
         const GatedMlp mlp = context.experts.at(expert);
+        if (mlp.constant.defined()) {
+            outputs.push_back(mlp.constant.expand({input.size(0), -1}));
+            continue;
+        }
         outputs.push_back(mlp.down(activate(context.config, mlp.gate(input), mlp.up(input))));
     }
     const torch::Tensor place_of_slot = torch::argsort(as_index(groups.slots()));

@@ -29,7 +29,7 @@ torch::Tensor shared_expert(const BlockContext& context, const torch::Tensor& ro
 }
 
 torch::Tensor moe(const BlockContext& context, const torch::Tensor& rows) {
-    const RouterConfig& config = context.config.router;
+    const RouterConfig config = context.config.router_of(context.layer);
     context.show_input({Router}, rows);
     const RoutedRows routing = route(config, context.weights.router, rows, context.removed);
     if (context.tap != nullptr) context.tap->on_routing(routing);

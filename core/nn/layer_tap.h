@@ -22,7 +22,7 @@ struct ExpertCall {
     std::span<const std::int64_t> tokens;  ///< rows of the batch that chose it, ascending
     std::span<const float> weights;        ///< what multiplies each output row
     torch::Tensor input;                   ///< [rows, hidden]
-    torch::Tensor activation;              ///< [rows, width], input of down
+    torch::Tensor activation;              ///< [rows, width], input of down; undefined for a constant
     torch::Tensor output;                  ///< [rows, hidden], before the router's weight
 };
 

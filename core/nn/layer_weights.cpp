@@ -71,6 +71,7 @@ public:
         visit_({ExpertGateBias, layer_, index}, mlp.gate.bias);
         visit_({ExpertUpBias, layer_, index}, mlp.up.bias);
         visit_({ExpertDownBias, layer_, index}, mlp.down.bias);
+        visit_({ExpertConstant, layer_, index}, mlp.constant);
     }
 
     void feed_forward(LayerTensors& weights) const {
@@ -130,7 +131,7 @@ LayerTensors load_layer(const ModelSource& source, std::int64_t layer, ExpertSto
     const bool is_moe =
         config.layers.at(static_cast<std::size_t>(layer)).feed_forward == FeedForwardKind::Moe;
     if (is_moe && storage == ExpertStorage::Held) {
-        weights.experts.held.resize(static_cast<std::size_t>(config.router.num_experts));
+        weights.experts.held.resize(static_cast<std::size_t>(config.num_experts_of(layer)));
     }
     visit_tensors(weights, index, [&](const TensorKey& key, torch::Tensor& slot) {
         throw_if_stopped(stop);
@@ -145,7 +146,7 @@ std::uint64_t layer_bytes(const ModelSource& source, std::int64_t layer, ExpertS
     if (config.layers.at(static_cast<std::size_t>(layer)).feed_forward == FeedForwardKind::Moe) {
         // Decoded experts are in memory one at a time.
         slots.experts.held.resize(storage == ExpertStorage::Held
-                                      ? static_cast<std::size_t>(config.router.num_experts)
+                                      ? static_cast<std::size_t>(config.num_experts_of(layer))
                                       : 1);
     }
     std::uint64_t elements = 0;

@@ -25,6 +25,7 @@ struct GatedMlp {
     Linear gate;
     Linear up;
     Linear down;
+    torch::Tensor constant;  ///< [hidden], of an expert without weights: its output for every row
 };
 
 /// Experts of one layer: held in float32, or decoded from the mapped model each time one is asked

@@ -22,6 +22,10 @@ Json metrics_of(const PruneReport& report, const ExpertPlan& plan) {
                     {"bytes_after", report.bytes_after},
                     {"experts_before", report.experts_before},
                     {"experts_after", report.experts_after}};
+    if (report.is_native) {
+        metrics["experts_after_min"] = report.experts_after_min;
+        metrics["constants"] = report.constants;
+    }
     if (const Json mass = reason(plan, "task_mass"); mass.is_object()) {
         for (const auto& [task, share] : mass.items()) {
             metrics[task.empty() ? "mass_kept" : "mass_kept." + task] = share;
@@ -54,6 +58,9 @@ void log_warnings(const ExpertPlan& plan) {
 }
 
 void log_warnings(const PruneReport& report) {
+    if (report.is_native) {
+        log("prune").warn("the result is native: no other program than Espalier can load it");
+    }
     const auto& names = report.dropped_tensors;
     if (names.empty()) return;
     log("prune").warn(

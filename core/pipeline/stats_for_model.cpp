@@ -180,6 +180,13 @@ ExpertStats stats_for_model(const ExpertStats& stats, const ModelSource& model,
 
 ExpertStats load_stats_for_model(const std::filesystem::path& path, const ModelSource& model,
                                  bool with_vectors, const std::filesystem::path& measured) {
+    if (model.config().is_native()) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("{} is native: statistics have one number of experts for all "
+                                "layers, so its experts cannot be chosen from.",
+                                model.name()),
+                    "Work on the model that it was made from.");
+    }
     ExpertStats stats = load_expert_stats(path, with_vectors);
     if (measured.empty() || measured == model.path()) return stats_for_model(stats, model);
     const auto source = ModelSource::open(measured);

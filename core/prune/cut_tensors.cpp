@@ -76,11 +76,13 @@ CutTensor with_groups(CutTensor cut, const TensorKey& key, const LayerPlan& plan
 
 /// Nothing if the tensor belongs to an expert that goes.
 std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::optional<TensorKey>& key,
-                                    const ExpertPlan& plan, std::int64_t num_experts) {
+                                    const ExpertPlan& plan, std::int64_t num_experts,
+                                    bool replaces) {
     const bool is_expert = key && is_expert_role(key->role);
     if (!is_expert && !(key && is_router_role(key->role))) return whole(stored, stored.name);
     const auto layer = plan.layers.find(key->layer);
     if (layer == plan.layers.end()) return whole(stored, stored.name);
+    if (!is_expert && replaces) return whole(stored, stored.name);
     const std::vector<std::int32_t>& kept = layer->second.kept;
     if (!is_expert) return slice_experts(stored, kept, num_experts);
     if (key->expert < 0) {
@@ -88,6 +90,7 @@ std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::option
     }
     const auto found = std::lower_bound(kept.begin(), kept.end(), key->expert);
     if (found == kept.end() || *found != key->expert) return std::nullopt;
+    if (replaces) return whole(stored, stored.name);
     return with_groups(whole(stored, renamed(stored.name, key->expert,
                                              static_cast<std::size_t>(found - kept.begin()))),
                        *key, layer->second);
@@ -108,6 +111,18 @@ std::vector<std::int32_t> kept_experts(const ExpertPlan& plan, std::int64_t laye
     return all;
 }
 
+/// A vector of constants as a tensor of its own, of no stored one.
+CutTensor constant_tensor(std::int64_t layer, std::int32_t expert,
+                          const std::vector<float>& values) {
+    const TensorKey key{TensorRole::ExpertConstant, static_cast<std::int32_t>(layer), expert};
+    CutTensor cut;
+    cut.spec = {tensor_name(kConstantPattern, key),
+                DType::F32,
+                {static_cast<std::int64_t>(values.size())}};
+    cut.pieces.push_back(std::as_bytes(std::span(values)));
+    return cut;
+}
+
 std::uint64_t bytes_of(const TensorSpec& spec) {
     const DTypeInfo& type = info(spec.dtype);
     const auto elements = static_cast<std::uint64_t>(num_elements(spec.shape).value_or(0));
@@ -117,7 +132,7 @@ std::uint64_t bytes_of(const TensorSpec& spec) {
 }  // namespace
 
 CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
-                     const ChannelPlan* channels) {
+                     const ChannelPlan* channels, const ExpertConstants* constants) {
     if (channels != nullptr) require_cuttable(model, *channels);
     plan.require_fits(model.config());
     CutModel cut;
@@ -130,7 +145,8 @@ CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
             continue;
         }
         const auto key = is_extra ? std::nullopt : model.role_of(stored.name);
-        auto tensor = cut_tensor(stored, key, plan, model.config().router.num_experts);
+        auto tensor = cut_tensor(stored, key, plan, model.config().router.num_experts,
+                                 constants != nullptr);
         if (!tensor) continue;
         if (channels != nullptr && has_channels(key)) {
             ChannelCut narrow =
@@ -141,6 +157,13 @@ CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
         }
         cut.bytes_after += bytes_of(tensor->spec);
         cut.tensors.push_back(std::move(*tensor));
+    }
+    if (constants == nullptr) return cut;
+    for (const auto& [layer, experts] : *constants) {
+        for (const auto& [expert, values] : experts) {
+            cut.tensors.push_back(constant_tensor(layer, expert, values));
+            cut.bytes_after += bytes_of(cut.tensors.back().spec);
+        }
     }
     return cut;
 }

@@ -8,6 +8,7 @@
 
 #include "model/model_source.h"
 #include "prune/cut_channels.h"
+#include "prune/expert_constants.h"
 #include "prune/expert_plan.h"
 #include "prune/merge_experts.h"
 #include "tensor/tensor_view.h"
@@ -35,8 +36,11 @@ struct CutModel {
 /// of single experts under their new number, everything else as it is. Nothing is copied. Pieces of
 /// experts that others are merged into are marked.
 /// @param channels which channels of the experts stay; null = all. Must outlive the result
+/// @param constants in place of the experts that go: then the others keep their numbers and the
+/// router all its rows; null = they are removed. Must outlive the result
 /// @throws Error RunRecipe if the plan does not fit, ArchTensor for a tensor that cannot be cut
 CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
-                     const ChannelPlan* channels = nullptr);
+                     const ChannelPlan* channels = nullptr,
+                     const ExpertConstants* constants = nullptr);
 
 }  // namespace espalier

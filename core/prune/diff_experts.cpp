@@ -154,6 +154,11 @@ std::map<std::int64_t, LayerDiff> diff_experts(
     const ModelSource& original, const ModelSource& cut,
     const std::function<void(std::size_t done, std::size_t total)>& progress,
     std::stop_token stop) {
+    if (original.config().is_native() || cut.config().is_native()) {
+        throw Error(ErrorCode::RunRecipe,
+                    "Experts of native models, whose layers differ, are not compared by weights.",
+                    "A native folder lists them in its espalier.json.");
+    }
     check_shapes(original, cut);
     std::map<std::int64_t, LayerDiff> diff;
     const auto layers = original.config().moe_layers();

@@ -1,35 +1,47 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 #include <vector>
 
 #include "base/error.h"
 #include "prune/explain_plan.h"
 #include "prune/write_pruned.h"
-#include "routing/criterion.h"
 
 namespace espalier {
 namespace {
 
 constexpr const char* kLowTaskMass = "low_task_mass";
 
-void require_same_count(const ExpertPlan& plan, const MoeConfig& config) {
-    std::size_t first = 0;
+struct Counts {
+    std::size_t least = 0;
+    std::size_t most = 0;
+};
+
+Counts kept_counts(const ExpertPlan& plan, const MoeConfig& config) {
+    Counts counts{std::numeric_limits<std::size_t>::max(), 0};
     for (const std::int64_t layer : config.moe_layers()) {
         const auto found = plan.layers.find(layer);
         const std::size_t kept = found == plan.layers.end()
-                                     ? static_cast<std::size_t>(config.router.num_experts)
+                                     ? static_cast<std::size_t>(config.num_experts_of(layer))
                                      : found->second.kept.size();
-        if (first == 0) first = kept;
-        if (kept == first) continue;
-        throw Error(
-            ErrorCode::RunRecipe,
-            fmt::format(
-                "The plan keeps {} experts in one layer and {} in layer {}: config.json and "
-                "GGUF know one number for all.",
-                first, kept, layer),
-            "Keep the same number of experts in every layer: select again with `--pad-to-uniform`, "
-            "or without `--scope across`.");
+        counts.least = std::min(counts.least, kept);
+        counts.most = std::max(counts.most, kept);
     }
+    return counts;
+}
+
+void require_same_count(const ExpertPlan& plan, const MoeConfig& config) {
+    const Counts counts = kept_counts(plan, config);
+    if (counts.least == counts.most) return;
+    throw Error(
+        ErrorCode::RunRecipe,
+        fmt::format("The plan keeps {} experts in one layer and {} in another: config.json and "
+                    "GGUF know one number for all.",
+                    counts.least, counts.most),
+        fmt::format("Fill the layers up to the largest (select with `--pad-to-uniform`), cut them "
+                    "to the smallest (`--keep {}` without `--scope across`), or write a native "
+                    "folder with `--native`, which Espalier alone runs.",
+                    counts.least));
 }
 
 /// Routers that choose among groups of experts take them to be of equal size.
@@ -63,15 +75,13 @@ void require_equal_groups(const ExpertPlan& plan, const MoeConfig& config) {
 
 /// Experts that become constants need a format that knows constants.
 void require_removal(const ExpertPlan& plan) {
-    for (const Criterion& criterion : criteria()) {
-        if (criterion.name != plan.criterion || !criterion.replaces) continue;
-        throw Error(ErrorCode::RunRecipe,
-                    fmt::format("The plan replaces experts by their mean output (criterion {}): no "
-                                "format that Espalier writes so far can hold a constant in place "
-                                "of an expert.",
-                                criterion.name),
-                    "Choose by another criterion to remove experts, or keep the plan.");
-    }
+    if (!replaces_experts(plan)) return;
+    throw Error(ErrorCode::RunRecipe,
+                fmt::format("The plan replaces experts by their mean output (criterion {}): "
+                            "config.json and GGUF know no constant in place of an expert.",
+                            plan.criterion),
+                "Choose by another criterion to remove experts, or write a native folder with "
+                "`--native`, which Espalier alone runs.");
 }
 
 void require_task_mass(const ExpertPlan& plan) {
@@ -95,12 +105,23 @@ void require_task_mass(const ExpertPlan& plan) {
 
 }  // namespace
 
-void require_writable(const ExpertPlan& plan, const MoeConfig& config) {
+bool needs_native(const ExpertPlan& plan, const MoeConfig& config) {
+    const Counts counts = kept_counts(plan, config);
+    return counts.least != counts.most || replaces_experts(plan);
+}
+
+void require_writable(const ExpertPlan& plan, const MoeConfig& config, PruneFormat format) {
     plan.require_fits(config);
-    require_same_count(plan, config);
-    require_equal_groups(plan, config);
+    if (config.is_native()) {
+        throw Error(ErrorCode::RunRecipe,
+                    "The model is native already: what it lost cannot be cut again.",
+                    "Prune the model that it was made from, with fewer experts.");
+    }
+    if (format == PruneFormat::Common) require_same_count(plan, config);
+    // A router that keeps all its rows keeps its groups.
+    if (!replaces_experts(plan)) require_equal_groups(plan, config);
     require_task_mass(plan);
-    require_removal(plan);
+    if (format == PruneFormat::Common) require_removal(plan);
 }
 
 }  // namespace espalier

@@ -11,6 +11,7 @@
 #include "base/size_text.h"
 #include "formats/gguf_writer.h"
 #include "formats/hub_folder.h"
+#include "model/config_native.h"
 #include "prune/cut_config.h"
 #include "prune/cut_tensors.h"
 #include "prune/merge_experts.h"
@@ -44,12 +45,56 @@ void require_room(const fs::path& out, std::uint64_t bytes) {
                 "Free some space or write to another disk.");
 }
 
-std::int64_t kept_count(const ExpertPlan& plan, const MoeConfig& config) {
+std::int64_t kept_in(const ExpertPlan& plan, std::int64_t layer, const MoeConfig& config) {
+    const auto found = plan.layers.find(layer);
+    return found != plan.layers.end() ? static_cast<std::int64_t>(found->second.kept.size())
+                                      : config.router.num_experts;
+}
+
+/// Of the routed layers: fewest and most.
+std::pair<std::int64_t, std::int64_t> kept_range(const ExpertPlan& plan, const MoeConfig& config) {
+    std::pair<std::int64_t, std::int64_t> range{config.router.num_experts, 0};
     for (const std::int64_t layer : config.moe_layers()) {
-        const auto found = plan.layers.find(layer);
-        if (found != plan.layers.end()) return static_cast<std::int64_t>(found->second.kept.size());
+        const std::int64_t kept = kept_in(plan, layer, config);
+        range = {std::min(range.first, kept), std::max(range.second, kept)};
     }
-    return config.router.num_experts;
+    return range;
+}
+
+/// The layers as a native config tells of them.
+std::vector<NativeLayer> native_layers(const PruneWrite& request) {
+    const MoeConfig& config = request.model.config();
+    std::vector<NativeLayer> layers(config.layers.size());
+    for (const std::int64_t index : config.moe_layers()) {
+        NativeLayer& layer = layers[static_cast<std::size_t>(index)];
+        if (request.constants == nullptr) {
+            layer.num_experts = kept_in(request.plan, index, config);
+            continue;
+        }
+        layer.num_experts = config.router.num_experts;
+        const auto found = request.constants->find(index);
+        if (found == request.constants->end()) continue;
+        for (const auto& [expert, values] : found->second) layer.constants.push_back(expert);
+    }
+    return layers;
+}
+
+std::int64_t num_constants(const PruneWrite& request) {
+    std::size_t count = 0;
+    if (request.constants == nullptr) return 0;
+    for (const auto& [layer, experts] : *request.constants) count += experts.size();
+    return static_cast<std::int64_t>(count);
+}
+
+/// Constants come with a plan that replaces experts, and with no other.
+void require_constants(const PruneWrite& request) {
+    if (replaces_experts(request.plan) == (request.constants != nullptr)) return;
+    throw Error(ErrorCode::RunRecipe,
+                request.constants == nullptr
+                    ? "The plan replaces experts by their mean outputs, which are not there."
+                    : "There are mean outputs for a plan that removes experts.",
+                "Give the statistics that the plan was made from: `--stats` beside "
+                "`--expert-plan`.");
 }
 
 /// What becomes part of each survivor, in ids of the base model.
@@ -80,6 +125,7 @@ std::map<std::int32_t, std::vector<std::int32_t>> merged_originals(
 Provenance cut_provenance(const PruneWrite& request) {
     Provenance provenance = provenance_of(request.model);
     for (const auto& [layer, plan] : request.plan.layers) {
+        if (request.constants != nullptr) break;  // every number stays what it was
         auto& row = provenance.expert_map[static_cast<std::size_t>(layer)];
         auto merged = merged_originals(plan, row, provenance.merged[layer]);
         provenance.merged.erase(layer);
@@ -163,10 +209,13 @@ private:
 
 void write_hub(const PruneWrite& request, const HubFolder& source, const CutModel& cut,
                std::int64_t kept, ExpertMerger* merger) {
-    Json config = cut_config(source.config(), request.model.config().router.num_experts, kept);
+    const bool is_native = needs_native(request.plan, request.model.config());
+    const std::int64_t experts = request.model.config().router.num_experts;
+    Json config = cut_config(source.config(), experts, is_native ? experts : kept);
     if (request.channels != nullptr) {
         config = cut_width(config, request.channels->width, request.channels->kept);
     }
+    if (is_native) config = native_config(config, native_layers(request));
     const Json provenance = to_json(cut_provenance(request));
     HubFolderWriter writer(request.out, specs_of(cut));
     TensorStream(
@@ -187,6 +236,12 @@ void write_hub(const PruneWrite& request, const HubFolder& source, const CutMode
 
 void write_gguf_file(const PruneWrite& request, const GgufFile& source, const CutModel& cut,
                      std::int64_t kept, ExpertMerger* merger) {
+    if (needs_native(request.plan, request.model.config())) {
+        throw Error(ErrorCode::GgufInexpressible,
+                    "GGUF holds neither different numbers of experts in different layers nor "
+                    "constants in place of experts.",
+                    "Prune the hub folder, or keep the same number of experts in every layer.");
+    }
     GgufMetadata metadata = cut_metadata(source.metadata(), kept);
     if (request.channels != nullptr) {
         metadata = cut_width(metadata, request.channels->width, request.channels->kept);
@@ -207,7 +262,8 @@ void write_gguf_file(const PruneWrite& request, const GgufFile& source, const Cu
 
 PruneReport write_pruned(const PruneWrite& request) {
     const MoeConfig& config = request.model.config();
-    require_writable(request.plan, config);
+    require_writable(request.plan, config, request.format);
+    require_constants(request);
     if (!request.plan.model_hash.empty() && request.plan.model_hash != request.model.hash()) {
         log("prune").warn("the expert plan was made for another model than {}",
                           request.model.path().string());
@@ -218,11 +274,12 @@ PruneReport write_pruned(const PruneWrite& request) {
                           request.model.path().string());
     }
     const std::unique_ptr<ExpertMerger> merger = merger_of(request);
-    const CutModel cut = cut_tensors(request.model, request.plan, request.channels);
+    const CutModel cut =
+        cut_tensors(request.model, request.plan, request.channels, request.constants);
     require_free_name(request.out);
     require_room(request.out, cut.bytes_after);
-    const std::int64_t kept = kept_count(request.plan, config);
-    log("prune").info("keeping {} of {} experts in {} layers, {} of {}", kept,
+    const auto [fewest, kept] = kept_range(request.plan, config);
+    log("prune").info("keeping {} to {} of {} experts in {} layers, {} of {}", fewest, kept,
                       config.router.num_experts, config.moe_layers().size(),
                       size_text(cut.bytes_after), size_text(cut.bytes_before));
     if (const HubFolder* folder = request.model.hub_folder()) {
@@ -240,6 +297,9 @@ PruneReport write_pruned(const PruneWrite& request) {
             .bytes_after = cut.bytes_after,
             .experts_before = config.router.num_experts,
             .experts_after = kept,
+            .experts_after_min = fewest,
+            .constants = num_constants(request),
+            .is_native = needs_native(request.plan, config),
             .width_before = width,
             .width_after = request.channels != nullptr ? request.channels->kept : width,
             .dropped_tensors = cut.dropped};

@@ -74,7 +74,7 @@ Json map_json(const Provenance& provenance) {
 
 std::size_t experts_of(const MoeConfig& config, std::size_t layer) {
     return config.layers[layer].feed_forward == FeedForwardKind::Moe
-               ? static_cast<std::size_t>(config.router.num_experts)
+               ? static_cast<std::size_t>(config.num_experts_of(static_cast<std::int64_t>(layer)))
                : 0;
 }
 
