@@ -4,6 +4,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/find_model.h"
 #include "app/cli/progress_line.h"
+#include "app/cli/round_options.h"
 #include "app/cli/select_options.h"
 #include "base/error.h"
 #include "base/size_text.h"
@@ -21,6 +22,8 @@ struct PruneCommand {
     std::string plan;
     std::string channels;
     std::string out;
+    bool native = false;
+    RoundOptions rounds;
 };
 
 ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model, const Session& session) {
@@ -51,6 +54,27 @@ std::optional<ExpertStats> stats_for_merging(const PruneCommand& options, const 
     return load_stats_for_model(options.selection.stats, model, true);
 }
 
+/// Mean outputs for a plan that replaces experts; nothing for others.
+ExpertConstants constants_for(const PruneCommand& options, const ModelSource& model,
+                              const ExpertPlan& plan) {
+    const std::string& stats = options.selection.stats;
+    if (!options.native || !replaces_experts(plan) || stats.empty()) return {};
+    return mean_outputs(load_stats_for_model(stats, model, true), plan, model.config());
+}
+
+void print_report(const std::string& out, const PruneReport& report) {
+    std::string experts = std::to_string(report.experts_after);
+    if (report.experts_after_min != report.experts_after && report.constants == 0) {
+        experts = fmt::format("{} to {}", report.experts_after_min, report.experts_after);
+    }
+    fmt::print("{}: {} of {} experts a layer, {} of {} channels each, {} → {}\n", out, experts,
+               report.experts_before, report.width_after, report.width_before,
+               size_text(report.bytes_before), size_text(report.bytes_after));
+    if (report.constants > 0) {
+        fmt::print("{} experts became constants\n", report.constants);
+    }
+}
+
 std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
@@ -58,31 +82,43 @@ std::optional<Json> prune(const PruneCommand& options, const Session& session) {
                   {model->path(), options.selection.stats, options.plan, options.channels});
     std::optional<ChannelPlan> channels;
     if (!options.channels.empty()) channels = load_channel_plan(options.channels);
-    const ExpertPlan plan = plan_of(options, *model, session);
+    ProgressiveResult rounds;
+    if (options.rounds.is_asked()) {
+        if (options.selection.stats.empty() || options.selection.keep.empty()) {
+            throw Error(ErrorCode::UsageInvalid, "Rounds need --stats and --keep.",
+                        "A plan that is there already is applied in one go.");
+        }
+        rounds = options.rounds.run(options.selection, *model, options.out + ".rounds", session);
+    }
+    const ExpertPlan plan =
+        options.rounds.is_asked() ? rounds.plan : plan_of(options, *model, session);
+    const auto recovered = rounds.model.empty() ? nullptr : ModelSource::open(rounds.model);
     log_warnings(plan);
     const auto stats = stats_for_merging(options, plan, *model);
+    const ExpertConstants constants = constants_for(options, *model, plan);
     ProgressLine line;
     Json lineage = {{"stage", "prune"}, {"config", {{"criterion", plan.criterion}}}};
     if (plan.merges()) lineage["config"]["merge"] = plan.merge;
     if (channels) lineage["config"]["channels"] = channels->kept;
-    const PruneReport report = write_pruned({.model = *model,
-                                             .plan = plan,
-                                             .out = options.out,
-                                             .lineage = lineage,
-                                             .progress = line.of_writer(),
-                                             .stop = session.stop,
-                                             .channels = channels ? &*channels : nullptr,
-                                             .stats = stats ? &*stats : nullptr,
-                                             .num_threads = session.num_threads});
+    const PruneReport report =
+        write_pruned({.model = recovered ? *recovered : *model,
+                      .plan = plan,
+                      .out = options.out,
+                      .lineage = lineage,
+                      .progress = line.of_writer(),
+                      .stop = session.stop,
+                      .channels = channels ? &*channels : nullptr,
+                      .stats = stats ? &*stats : nullptr,
+                      .num_threads = session.num_threads,
+                      .format = options.native ? PruneFormat::Native : PruneFormat::Common,
+                      .constants = constants.empty() ? nullptr : &constants});
     line.clear();
     log_warnings(report);
-    if (!session.json) {
-        fmt::print("{}: {} of {} experts a layer, {} of {} channels each, {} → {}\n", options.out,
-                   report.experts_after, report.experts_before, report.width_after,
-                   report.width_before, size_text(report.bytes_before),
-                   size_text(report.bytes_after));
-    }
-    return measure.result(options.out, metrics_of(report, plan));
+    if (!session.json) print_report(options.out, report);
+    Json metrics = metrics_of(report, plan);
+    if (options.rounds.is_asked()) metrics["rounds"] = rounds.rounds;
+    if (rounds.floor) metrics["floor"] = *rounds.floor;
+    return measure.result(options.out, std::move(metrics));
 }
 
 }  // namespace
@@ -97,6 +133,10 @@ void add_prune(CLI::App& app, Chosen& chosen) {
     command->add_option("--channel-plan", options->channels,
                         "Channels to cut, from `select --unit channels`; all experts stay without "
                         "a plan of them");
+    command->add_flag("--native", options->native,
+                      "Allows what Espalier alone can run: different numbers of experts in "
+                      "different layers, constants in place of experts");
+    options->rounds.add_to(*command);
     command->add_option("--out", options->out, "Folder, or .gguf if MODEL is one")->required();
     does(*command, chosen, options, prune);
 }

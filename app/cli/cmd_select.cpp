@@ -48,11 +48,13 @@ void SelectionOptions::add_to(CLI::App& command) {
                      "For `hope`: the sum of gated norms on the diagonal");
     command.add_option("--lock", locked, "LAYER:EXPERT,… that must stay; may be repeated");
     command.add_option("--remove", forced_out, "LAYER:EXPERT,… that must go; may be repeated");
-    command.add_option("--data", search.data,
-                       "For `auto`: the texts that were calibrated on; the tenth that was kept out "
-                       "is measured on");
-    command.add_option("--probe", search.probe, "For `auto`: a probe set instead");
-    command.add_option("--probe-tokens", search.tokens, "For `auto`: tokens to measure on")
+    command.add_option(
+        "--data", search.data,
+        "For `auto` and rounds: the texts that were calibrated on; the tenth that was kept out "
+        "is measured on");
+    command.add_option("--probe", search.probe, "For `auto` and rounds: a probe set instead");
+    command
+        .add_option("--probe-tokens", search.tokens, "For `auto` and rounds: tokens to measure on")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command.add_option("--seconds", search.seconds, "For `auto`: time for the search")
@@ -67,18 +69,22 @@ void SelectionOptions::add_to(CLI::App& command) {
 
 namespace {
 
+TokenWindows read_probe(const SearchOptions& search, const ModelSource& model) {
+    ProbeRequest probe{.data = {}, .file = search.probe, .max_tokens = search.tokens};
+    for (const std::string& text : search.data) probe.data.push_back(parse_data_source(text));
+    return read_probe_windows(model, probe);
+}
+
 ExpertPlan choose_by_measurement(const SearchOptions& search, const SelectOptions& options,
                                  const ExpertStats& stats, const ModelSource& model,
                                  const Session& session) {
-    ProbeRequest probe{.data = {}, .file = search.probe, .max_tokens = search.tokens};
-    for (const std::string& text : search.data) probe.data.push_back(parse_data_source(text));
     ThreadPool pool(session.num_threads);
     ProgressLine line;
     ExpertPlan plan = select_by_measurement(
         {.model = model,
          .stats = stats,
          .options = options,
-         .probe = read_probe_windows(model, probe),
+         .probe = read_probe(search, model),
          .seconds = search.seconds,
          .max_measurements = search.tries,
          .pool = pool,
@@ -111,6 +117,10 @@ SelectOptions SelectionOptions::read() const {
         options.champion_share = 0;
     }
     return options;
+}
+
+TokenWindows SelectionOptions::probe_windows(const ModelSource& model) const {
+    return read_probe(search, model);
 }
 
 ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/cli/session.h"
+#include "data/dataset.h"
 #include "model/model_source.h"
 #include "prune/expert_plan.h"
 #include "prune/select_experts.h"
@@ -40,6 +41,8 @@ struct SelectionOptions {
     void add_to(CLI::App& command);
     /// @throws Error UsageInvalid
     SelectOptions read() const;
+    /// The probe that --data or --probe names. @throws Error UsageInvalid
+    TokenWindows probe_windows(const ModelSource& model) const;
     ExpertPlan choose(const ModelSource& model, const Session& session) const;
 };
 

@@ -42,6 +42,10 @@ StatChoice choice_of(const CalibrateRequest& request) {
     return choice;
 }
 
+[[noreturn]] void refuse(const std::string& problem, const char* hint) {
+    throw Error(ErrorCode::UsageInvalid, "Calibration: " + problem, hint);
+}
+
 /// One call of calibrate().
 class Calibration {
 public:
@@ -115,11 +119,12 @@ Json Calibration::settings() const {
                  {"micro_batch_tokens", kMicroBatchTokens},
                  {"compute_dtype", "F32"},
                  {"hidden_dtype", info(hidden_layout().dtype).name},
-                 {"propagate", "none"},
+                 {"propagate", request_.mask.empty() ? "none" : "sequential"},
                  {"stats", choice_.names()},
                  {"probe", request_.probe.empty()     ? "held_out"
                            : request_.probe == "none" ? "none"
                                                       : "file"}};
+    if (!request_.mask.empty()) json["removed"] = request_.mask.removed;
     if (request_.shard_count > 1) {
         json["shard"] = {{"index", request_.shard_index}, {"count", request_.shard_count}};
     }
@@ -158,6 +163,7 @@ LayerPass Calibration::pass(const HiddenStatesFile& input, std::int64_t step) co
             .pool = pool_,
             .storage = memory_.storage,
             .stats = choice_,
+            .mask = request_.mask,
             .progress = [this, step](std::size_t done) { report_progress(step, done); },
             .stop = stop_};
 }
@@ -229,6 +235,10 @@ Json metrics_of(const ExpertStats& stats, std::int64_t tokens, double seconds,
 }
 
 CalibrateResult Calibration::run() {
+    if (config().is_native()) {
+        refuse("statistics have one number of experts for all layers, the model is native.",
+               "Calibrate the model that it was made from.");
+    }
     Json identity = settings();
     identity["model_hash"] = model_hash_;
     identity["data_hash"] = data_.data_hash;
@@ -257,10 +267,6 @@ CalibrateResult Calibration::run() {
             .seconds = seconds,
             .peak_bytes = peak_.peak_anonymous_bytes(),
             .metrics = metrics_of(stats, num_tokens(), seconds, resumed)};
-}
-
-[[noreturn]] void refuse(const std::string& problem, const char* hint) {
-    throw Error(ErrorCode::UsageInvalid, "Calibration: " + problem, hint);
 }
 
 }  // namespace

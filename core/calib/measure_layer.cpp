@@ -55,12 +55,15 @@ LayerMeasurement measure_batch(const LayerPass& pass, const LayerOnHand& layer,
                  pass.tags.of(batch.first_window, batch.num_windows));
     const Sequences sequences = sequences_of(batch, pass.windows);
     const std::vector<bool> all_kept;
+    const auto index = static_cast<std::size_t>(layer.index);
     const torch::Tensor hidden = run_block({.config = pass.source.config(),
                                             .layer = layer.index,
                                             .weights = layer.weights,
                                             .rotary = layer.rotary,
                                             .sequences = sequences,
-                                            .removed = all_kept,
+                                            .removed = pass.mask.empty()
+                                                           ? all_kept
+                                                           : pass.mask.removed.at(index),
                                             .tap = &tap,
                                             .stop = pass.stop},
                                            read_batch(pass, batch));

@@ -25,6 +25,7 @@ struct LayerPass {
     ThreadPool& pool;               ///< one micro-batch a worker
     ExpertStorage storage = ExpertStorage::Held;
     StatChoice stats = StatChoice::defaults();
+    const ExpertMask& mask;  ///< experts that are not used
     std::function<void(std::size_t batches_done)> progress;
     std::stop_token stop;
 };

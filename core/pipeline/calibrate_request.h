@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "data/dataset.h"
+#include "model/expert_mask.h"
 
 namespace espalier {
 
@@ -28,6 +29,8 @@ struct CalibrateRequest {
     std::int64_t shard_index = 0;  ///< from 0; `--shard I/N` on the command line counts from 1
     std::int64_t shard_count = 1;
     std::string stats{};             ///< optional statistics to gather, see StatChoice::parse()
+    /// Experts that are not used: layers see what the masked layers before them make of the tokens.
+    ExpertMask mask{};
     std::string criterion = "reap";  ///< what the events show as saliency; the file holds them all
 
     /// Where a cut-off call leaves its checkpoints and goes on from, on the file system of `out`;

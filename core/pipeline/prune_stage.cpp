@@ -11,6 +11,7 @@
 #include "pipeline/measured_selection.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/probe_windows.h"
+#include "pipeline/remeasure.h"
 #include "pipeline/report_layers.h"
 #include "pipeline/stage_routing.h"
 #include "pipeline/stats_for_model.h"
@@ -56,17 +57,7 @@ const Criterion& shown_criterion(const ExpertPlan& plan) {
     return find_criterion(plan.reasons.at("search").at("start").get<std::string>());
 }
 
-ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
-                     const ModelSource& model) {
-    if (!config.plan_path.empty()) {
-        ExpertPlan plan = load_expert_plan(config.plan_path);
-        plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
-        return plan;
-    }
-    const bool reads_vectors = !config.merge.empty() || config.criterion == kMeasuredSelection ||
-                               find_criterion(config.criterion).needs_vectors;
-    const ExpertStats stats =
-        load_stats_for_model(context.state.stats, model, reads_vectors, context.state.stats_model);
+SelectOptions select_options(const StageContext& context, const PruneConfig& config) {
     SelectOptions options;
     options.criterion = config.criterion;
     options.merge = config.merge;
@@ -79,6 +70,50 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
     options.pads_to_uniform = config.pads_to_uniform;
     options.task_weights = parse_task_weights(config.task_weights);
     options.task_mix = parse_task_mix(config.task_mix);
+    return options;
+}
+
+/// The rounds lie in the stage's folder, where a user may take the plan of any.
+ProgressiveResult run_rounds(const StageContext& context, const PruneConfig& config,
+                             const ModelSource& model) {
+    const ExpertStats stats = load_stats_for_model(context.state.stats, model,
+                                                   find_criterion(config.criterion).needs_vectors,
+                                                   context.state.stats_model);
+    ThreadPool pool(context.num_threads);
+    return prune_in_rounds(
+        {.model = model,
+         .stats = stats,
+         .options = select_options(context, config),
+         .schedule = round_schedule(config),
+         .probe = read_probe_windows(model, {.data = context.recipe.data,
+                                             .file = config.probe_file,
+                                             .max_tokens = config.search_tokens}),
+         .folder = context.folder / "rounds",
+         .pool = pool,
+         .remeasure = remeasure_as_before({.stats = stats,
+                                           .data = context.recipe.data,
+                                           .probe_file = config.probe_file,
+                                           .num_threads = context.num_threads,
+                                           .memory_budget = context.memory_budget},
+                                          context.stop),
+         .observer = context.observer,
+         .stage_index = context.index,
+         .progress_share = kSearchShare},
+        context.stop);
+}
+
+ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
+                     const ModelSource& model) {
+    if (!config.plan_path.empty()) {
+        ExpertPlan plan = load_expert_plan(config.plan_path);
+        plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
+        return plan;
+    }
+    const bool reads_vectors = !config.merge.empty() || config.criterion == kMeasuredSelection ||
+                               find_criterion(config.criterion).needs_vectors;
+    const ExpertStats stats =
+        load_stats_for_model(context.state.stats, model, reads_vectors, context.state.stats_model);
+    const SelectOptions options = select_options(context, config);
     const fs::path made = context.folder / "plan.json";
     ExpertPlan plan;
     if (config.criterion != kMeasuredSelection) {
@@ -90,6 +125,15 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
     }
     report_layers(stats, shown_criterion(plan), &plan, context.recipe.seed, context.observer);
     return plan;
+}
+
+/// Mean outputs for a plan that replaces experts; nothing for others.
+ExpertConstants constants_for(const StageContext& context, const PruneConfig& config,
+                              const ModelSource& model, const ExpertPlan& plan) {
+    if (!config.native || !replaces_experts(plan) || context.state.stats.empty()) return {};
+    return mean_outputs(
+        load_stats_for_model(context.state.stats, model, true, context.state.stats_model), plan,
+        model.config());
 }
 
 /// What the model itself tells of this stage: all that decides its bytes, but no path of this
@@ -115,11 +159,17 @@ void validate_selection(const PruneConfig& config) {
             refuse("a search measures what removing experts does, not what merging them does.",
                    "Leave \"merge\" empty, or choose a criterion.");
         }
+        if (config.progressive) {
+            refuse("rounds are measured as masks, which cannot stand for merged experts.",
+                   "Leave \"merge\" or \"progressive\" away.");
+        }
     }
-    if (!is_search && find_criterion(config.criterion).replaces) {
-        refuse(fmt::format("{} replaces experts by constants, which no written format can hold.",
+    if (!is_search && find_criterion(config.criterion).replaces && !config.native) {
+        refuse(fmt::format("{} replaces experts by constants, which config.json and GGUF cannot "
+                           "say.",
                            config.criterion),
-               "Choose another criterion.");
+               "Choose another criterion, or set \"native\", for a model that Espalier alone "
+               "runs.");
     }
     try {
         parse_task_mix(config.task_mix);
@@ -128,13 +178,14 @@ void validate_selection(const PruneConfig& config) {
     } catch (const Error& error) {
         refuse(error.what(), error.hint());
     }
-    if (is_search) {
-        refuse("a search keeps the same number of experts in every layer.",
-               "Set \"scope\" to layers, or choose a criterion.");
+    if (is_search && config.pads_to_uniform) {
+        refuse("a search does not fill smaller layers up.",
+               "Set \"scope\" to layers, or \"native\" in place of \"pads_to_uniform\".");
     }
-    if (!config.pads_to_uniform) {
+    if (!config.pads_to_uniform && !config.native) {
         refuse("config.json and GGUF know one number of experts for all layers.",
-               "Set \"pads_to_uniform\", or \"scope\" to layers.");
+               "Set \"pads_to_uniform\" to fill up to the largest layer, \"scope\" to layers, or "
+               "\"native\" for a model that Espalier alone runs.");
     }
 }
 
@@ -148,6 +199,11 @@ void validate(const PruneConfig& config) {
     }
     load_routing_limits(config.limits_file);
     validate_selection(config);
+    if (config.progressive) validate(round_schedule(config), config.criterion);
+    if (!config.progressive && config.recovery != "none") {
+        throw Error(ErrorCode::RunRecipe, "Stage prune: a recovery works between rounds.",
+                    "Set \"progressive\", or leave \"recovery\" away.");
+    }
     if (!(config.search_seconds >= 0) || config.search_tries < 0 || config.search_tokens < 1) {
         throw Error(ErrorCode::RunRecipe,
                     fmt::format("Stage prune: a search of {} s, {} tries and {} tokens.",
@@ -176,10 +232,21 @@ KeepTarget keep_target(const PruneConfig& config) {
     return keep;
 }
 
+RoundSchedule round_schedule(const PruneConfig& config) {
+    return {.path = {.rounds = config.rounds, .step = config.step},
+            .max_kl = config.max_kl,
+            .remeasure = config.remeasure_every,
+            .recovery = config.recovery};
+}
+
 StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
-    const auto model = ModelSource::open(context.state.model);
+    auto model = ModelSource::open(context.state.model);
     StageOutput output;
-    const ExpertPlan plan = make_plan(context, config, *model);
+    ProgressiveResult rounds;
+    const bool is_progressive = config.progressive && config.plan_path.empty();
+    if (is_progressive) rounds = run_rounds(context, config, *model);
+    const ExpertPlan plan = is_progressive ? rounds.plan : make_plan(context, config, *model);
+    if (!rounds.model.empty()) model = ModelSource::open(rounds.model);
     throw_if_stopped(context.stop);
     output.plan = context.folder / "plan.json";
     save_expert_plan(plan, output.plan);
@@ -187,7 +254,8 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     output.model = context.folder / (model->gguf_file() != nullptr ? "model.gguf" : "model");
     fs::remove_all(output.model);  // whole, but from a call that was killed before it could say so
     const auto progress = [&](std::uint64_t done, std::uint64_t total) {
-        const double begin = config.criterion == kMeasuredSelection ? kSearchShare : 0.0;
+        const bool has_measured = is_progressive || config.criterion == kMeasuredSelection;
+        const double begin = has_measured ? kSearchShare : 0.0;
         const double written = static_cast<double>(done) / static_cast<double>(total);
         const double share = begin + (kModelShare - begin) * written;
         context.observer.on_event(
@@ -198,16 +266,22 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     if (plan.merges() && !context.state.stats.empty()) {
         stats = load_stats_for_model(context.state.stats, *model, true, context.state.stats_model);
     }
-    const PruneReport report = write_pruned({.model = *model,
-                                             .plan = plan,
-                                             .out = output.model,
-                                             .lineage = lineage_of(context),
-                                             .progress = progress,
-                                             .stop = context.stop,
-                                             .stats = stats ? &*stats : nullptr,
-                                             .num_threads = context.num_threads});
+    const ExpertConstants constants = constants_for(context, config, *model, plan);
+    const PruneReport report =
+        write_pruned({.model = *model,
+                      .plan = plan,
+                      .out = output.model,
+                      .lineage = lineage_of(context),
+                      .progress = progress,
+                      .stop = context.stop,
+                      .stats = stats ? &*stats : nullptr,
+                      .num_threads = context.num_threads,
+                      .format = config.native ? PruneFormat::Native : PruneFormat::Common,
+                      .constants = constants.empty() ? nullptr : &constants});
     log_warnings(report);
     output.metrics = metrics_of(report, plan);
+    if (is_progressive) output.metrics["rounds"] = rounds.rounds;
+    if (rounds.floor) output.metrics["floor"] = *rounds.floor;
     measure_routing(context, output.model, {config.routing_tokens, config.limits_file, kModelShare},
                     output);
     return output;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pipeline/config_fields.h"
+#include "pipeline/progressive_prune.h"
 #include "pipeline/stage.h"
 #include "prune/select_experts.h"
 
@@ -20,6 +21,7 @@ struct PruneConfig {
     double champion_share = 0.03;
     std::string scope = "layers";
     bool pads_to_uniform = false;
+    bool native = false;
     std::string task_weights;
     std::string task_mix = "sum";
     std::vector<std::string> accept;
@@ -30,6 +32,12 @@ struct PruneConfig {
     std::string probe_file;
     std::int64_t routing_tokens = 4096;
     std::string limits_file = {};
+    bool progressive = false;
+    std::int64_t rounds = 0;
+    double step = 0.05;
+    double max_kl = 0;
+    std::int64_t remeasure_every = 0;
+    std::string recovery = "none";
     bool operator==(const PruneConfig&) const = default;
 };
 
@@ -52,6 +60,9 @@ void visit_fields(Config& config, Visitor&& visit) {
         "layers: as many experts in each; across: as many on the mean, fewer where they cost less");
     visit("pads_to_uniform", config.pads_to_uniform,
           "With across: smaller layers are filled up to the largest one's number");
+    visit("native", config.native,
+          "Allows what Espalier alone can run: different numbers of experts in different layers, "
+          "constants in place of experts");
     visit("task_weights", config.task_weights,
           "TASK=NUMBER with commas between; empty: all tokens together");
     visit("task_mix", config.task_mix,
@@ -61,18 +72,30 @@ void visit_fields(Config& config, Visitor&& visit) {
     visit("search_seconds", config.search_seconds, "For auto: time for the search");
     visit("search_tries", config.search_tries,
           "For auto: most measurements; 0 = no limit. Without it, the machine's speed decides");
-    visit("search_tokens", config.search_tokens, "For auto: tokens to measure on");
+    visit("search_tokens", config.search_tokens, "For auto and rounds: tokens to measure on");
     visit("probe_file", config.probe_file,
-          "For auto: a probe set in place of what calibration kept out of the recipe's data");
+          "For auto and rounds: a probe set in place of what calibration kept out of the recipe's "
+          "data");
     visit("routing_tokens", config.routing_tokens,
           "Tokens on which the routing is compared with the original's; 0 = not compared");
     visit("limits_file", config.limits_file, "Limits for routing in place of the project's own");
+    visit("progressive", config.progressive,
+          "Removes experts in several rounds, each measured as a mask before it stands");
+    visit("rounds", config.rounds, "How many rounds; 0 = as many as the step needs");
+    visit("step", config.step, "Largest share of the original experts that one round removes");
+    visit("max_kl", config.max_kl,
+          "Rounds end where the KL divergence from the whole model, nats a token, would pass this; "
+          "0 = no limit");
+    visit("remeasure_every", config.remeasure_every,
+          "Calibrates again after every so many rounds, without the experts that went; 0 = never");
+    visit("recovery", config.recovery, "What brings the model back between rounds; none: nothing");
 }
 
 /// @throws Error RunRecipe
 void validate(const PruneConfig& config);
 
 KeepTarget keep_target(const PruneConfig& config);
+RoundSchedule round_schedule(const PruneConfig& config);
 
 StageOutput run_prune(const StageContext& context, const PruneConfig& config);
 

@@ -31,7 +31,7 @@ struct PruneReport {
     std::int64_t experts_after_min = 0;  ///< of the one that keeps least
     std::int64_t constants = 0;          ///< experts of all layers that became constants
     bool is_native = false;              ///< no other program reads the result
-    std::int64_t width_before = 0;  ///< channels of an expert
+    std::int64_t width_before = 0;       ///< channels of an expert
     std::int64_t width_after = 0;
     std::vector<std::string>
         dropped_tensors;  ///< e.g. multi-token-prediction blocks, told to the user
@@ -71,8 +71,8 @@ PruneReport write_pruned(const PruneWrite& request);
 bool needs_native(const ExpertPlan& plan, const MoeConfig& config);
 
 /// What must hold before weights are touched: every routed layer keeps the same number (unless a
-/// native result is allowed), at least top_k, and a task whose mass falls below 60 % (reasons.task_mass) is accepted as
-/// "low_task_mass".
+/// native result is allowed), at least top_k, and a task whose mass falls below 60 %
+/// (reasons.task_mass) is accepted as "low_task_mass".
 /// @throws Error RunRecipe
 void require_writable(const ExpertPlan& plan, const MoeConfig& config,
                       PruneFormat format = PruneFormat::Common);
