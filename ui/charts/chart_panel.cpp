@@ -66,6 +66,8 @@ void ChartPanel::buildLayout(const QString& name, const QString& title) {
     m_view->setObjectName(name);
     m_view->setAccessibleName(title);
     m_view->setRenderHint(QPainter::Antialiasing);
+    // Markers reach out of the line's own rectangle: painted in part, they would leave crumbs.
+    m_view->setViewportUpdateMode(QGraphicsView::FullViewportUpdate);
     m_view->setFrameShape(QFrame::NoFrame);
     m_view->setFocusPolicy(Qt::StrongFocus);
     m_view->viewport()->setFocusPolicy(Qt::NoFocus);  // else it is a second, nameless stop
