@@ -425,8 +425,6 @@ private Q_SLOTS:
         QVERIFY(m_fixture->find<QRadioButton>("dlgApply_cut_radio")->isChecked());
         shootWidget(*sheet, QStringLiteral("experts-apply"));
         m_fixture->click("dlgApply_start_btn");
-        const auto* problem = m_fixture->find<Banner>("dlgApply_banner");
-        QTRY_VERIFY2(m_fixture->runs().state() != JobState::Idle, qPrintable(problem->text()));
         QTRY_COMPARE_WITH_TIMEOUT(m_fixture->runs().state(), JobState::Finished, 60'000);
         const QString result = m_fixture->dataFolder() + QStringLiteral("/runs/cut/01-prune/model");
         const auto cut = ModelSource::open(result.toStdString());
