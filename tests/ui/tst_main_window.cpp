@@ -19,9 +19,9 @@ using namespace espalier::ui;
 
 namespace {
 
-const QStringList kPages{QStringLiteral("start"), QStringLiteral("models"),
-                         QStringLiteral("wizard"), QStringLiteral("runs"), QStringLiteral("experts"),
-                         QStringLiteral("play")};
+const QStringList kPages{QStringLiteral("start"),   QStringLiteral("models"),
+                         QStringLiteral("wizard"),  QStringLiteral("runs"),
+                         QStringLiteral("experts"), QStringLiteral("play")};
 
 }  // namespace
 

@@ -137,7 +137,8 @@ QWidget* RunDashboard::makeHeader() {
     layout->addWidget(m_title, 1);
     layout->addWidget(m_state);
     layout->addSpacing(space::controls);
-    for (QWidget* button : {m_stop, m_resume, m_play, m_inspect, m_openFolder}) layout->addWidget(button);
+    for (QWidget* button : {m_stop, m_resume, m_play, m_inspect, m_openFolder})
+        layout->addWidget(button);
     return header;
 }
 

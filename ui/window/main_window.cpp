@@ -203,7 +203,8 @@ void MainWindow::turnTo(int page) {
     }
     m_rail->setUnseen(page, 0);
     // Elsewhere Ctrl+Z would change a plan that nobody sees.
-    if (m_undo != nullptr) m_undo->setActiveStack(page == Experts ? &m_experts->history() : nullptr);
+    if (m_undo != nullptr)
+        m_undo->setActiveStack(page == Experts ? &m_experts->history() : nullptr);
     if (m_back != nullptr) {
         m_back->setEnabled(m_history.canGoBack());
         m_forward->setEnabled(m_history.canGoForward());
