@@ -125,8 +125,14 @@ private Q_SLOTS:
         QCOMPARE(activated.last(), (QVariantList{qint64(1), 2}));
     }
 
+    void headers_choose_layers_and_indices_data() {
+        QTest::addColumn<int>("size");
+        for (const int size : {4, 12, 24}) QTest::addRow("%d pixels", size) << size;
+    }
     void headers_choose_layers_and_indices() {
+        QFETCH(int, size);
         const Shown shown(heatSample(4, 8));
+        shown.view().setCellSize(size);
         QTest::mouseClick(shown.view().verticalHeader()->viewport(), Qt::LeftButton, {},
                           {4, shown.view().cellCenter(1, 0).y()});
         QCOMPARE(shown.view().chosenCells().size(), 8);

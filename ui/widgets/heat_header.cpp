@@ -1,7 +1,7 @@
 #include "ui/widgets/heat_header.h"
 
 #include <QAbstractItemView>
-#include <QEvent>
+#include <QMouseEvent>
 #include <QPaintEvent>
 #include <QPainter>
 #include <algorithm>
@@ -50,6 +50,25 @@ QSize HeatHeader::sizeHint() const {
 bool HeatHeader::event(QEvent* event) {
     if (event->type() == QEvent::FontChange) Q_EMIT geometriesChanged();
     return QHeaderView::event(event);
+}
+
+int HeatHeader::sectionUnder(const QMouseEvent& event) const {
+    return logicalIndexAt(event.position().toPoint());
+}
+
+void HeatHeader::mousePressEvent(QMouseEvent* event) {
+    m_pressed = event->button() == Qt::LeftButton ? sectionUnder(*event) : -1;
+    if (m_pressed >= 0) Q_EMIT sectionPressed(m_pressed);
+}
+
+void HeatHeader::mouseMoveEvent(QMouseEvent* event) {
+    const int section = sectionUnder(*event);
+    if (m_pressed >= 0 && section >= 0) Q_EMIT sectionEntered(section);
+}
+
+void HeatHeader::mouseReleaseEvent(QMouseEvent* event) {
+    if (m_pressed >= 0 && sectionUnder(*event) == m_pressed) Q_EMIT sectionClicked(m_pressed);
+    m_pressed = -1;
 }
 
 void HeatHeader::paintEvent(QPaintEvent* event) {

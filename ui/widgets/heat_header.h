@@ -18,6 +18,11 @@ public:
 protected:
     void paintEvent(QPaintEvent* event) override;
     bool event(QEvent* event) override;
+    /// QHeaderView would take the edges of sections for handles to resize them by, and narrow
+    /// sections are nothing but edges.
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
 
 private:
     QString label(int section) const;
@@ -26,6 +31,9 @@ private:
     /// The first and the last label stay whole.
     int withinEdges(int section, int middle, int half, int extent) const;
     void paintLabel(QPainter& painter, int section, bool isCurrent) const;
+    int sectionUnder(const QMouseEvent& event) const;
+
+    int m_pressed = -1;
 };
 
 }  // namespace espalier::ui
