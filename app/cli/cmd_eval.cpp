@@ -8,6 +8,7 @@
 #include "app/cli/progress_line.h"
 #include "base/error.h"
 #include "eval/evaluate.h"
+#include "eval/record_routing.h"
 #include "pipeline/stage_routing.h"
 
 namespace espalier::cli {
@@ -19,6 +20,8 @@ struct EvalOptions {
     std::string expert_plan;
     std::vector<std::string> texts;
     std::string limits;
+    std::string save_routing;
+    std::string base_routing;
     std::int64_t floor_tokens = 1024;
     PerplexityOptions perplexity;
 };
@@ -40,7 +43,8 @@ void print_metric(const Json& routing, const char* name, const char* title, bool
 
 void print_routing(const Json& routing) {
     if (!routing.at("verdict").is_string()) {
-        fmt::print("routing  cannot be compared: nothing says which experts are the same\n");
+        fmt::print("routing  not compared: {}\n",
+                   routing.value("note", "nothing says which experts are the same"));
         return;
     }
     fmt::print("routing  {}{}\n", routing.at("verdict").get<std::string>(),
@@ -74,6 +78,25 @@ void print_result(const Json& result) {
     fmt::print("{} tokens scored\n", result.at("tokens").get<std::int64_t>());
 }
 
+struct Traced {
+    const ModelSource& model;
+    const std::vector<EvaluationText>& texts;
+    const PerplexityOptions& options;
+    ThreadPool& pool;
+};
+
+/// Writes what the routers decided, and compares it with what another model's did.
+void add_traces(const EvalOptions& options, const Traced& traced, const Session& session,
+                Json& result) {
+    if (options.save_routing.empty() && options.base_routing.empty()) return;
+    NativeModel model(traced.model, traced.pool);
+    const RoutingTrace trace = record_routing(model, traced.texts, traced.options, session.stop);
+    if (!options.save_routing.empty()) save_routing_trace(trace, options.save_routing);
+    if (options.base_routing.empty()) return;
+    result["routing"] = trace_report(load_routing_trace(options.base_routing), trace,
+                                     load_routing_limits(options.limits));
+}
+
 std::optional<Json> eval(const EvalOptions& options, const Session& session) {
     if (options.texts.empty()) {
         throw Error(ErrorCode::UsageInvalid, "There is nothing to measure on.",
@@ -102,6 +125,7 @@ std::optional<Json> eval(const EvalOptions& options, const Session& session) {
     Json result = evaluate(input, session.stop);
     result["seconds"] = measure.seconds();
     result["peak_bytes"] = measure.result({}, nullptr).at("peak_bytes");
+    add_traces(options, {*model, texts, input.options, pool}, session, result);
     line.clear();
     if (!session.json) print_result(result);
     return result;
@@ -128,6 +152,15 @@ void add_eval(CLI::App& app, Chosen& chosen) {
                         "First position of a window that counts");
     command->add_option("--routing-limits", options->limits,
                         "JSON with limits for routing in place of the project's own");
+    command
+        ->add_option("--save-routing", options->save_routing,
+                     "Writes what the routers decide on the texts to a .safetensors file")
+        ->excludes("--expert-plan");
+    command
+        ->add_option("--base-routing", options->base_routing,
+                     "Such a file of the original, to compare routing with in place of --reference")
+        ->excludes("--reference")
+        ->excludes("--expert-plan");
     command
         ->add_option("--floor-tokens", options->floor_tokens,
                      "Tokens on which the reference's own noise is measured; 0 = not")

@@ -182,6 +182,7 @@ ComparisonSums compare_sums(const ComparisonInput& input, const CompareProgress&
     const auto windows = cut_windows(static_cast<std::int64_t>(input.ids.size()), input.options);
     std::vector<LayerAlignment> layers = align_experts(
         input.reference.config(), input.model.config(), input.expert_map, input.mask);
+    if (!input.compares_routing) layers.clear();
     add_merged(input.merged, input.reference_map, layers);
     ComparisonSums sums(input.reference.config(), layers);
     const std::size_t together = windows_together(input, windows.front().length);

@@ -43,6 +43,7 @@ struct ComparisonInput {
     MergedExperts merged = {};  ///< into the model's experts, in ids of the base
     /// The base's id of each of the reference's experts; counts where experts were merged.
     std::vector<std::vector<std::int32_t>> reference_map = {};
+    bool compares_routing = true;
     /// For both models' hidden states: as many windows go through the layers together as fit, but
     /// at least one.
     std::uint64_t memory_bytes = std::uint64_t{1} << 29;

@@ -80,12 +80,29 @@ Json evaluate_alone(const EvaluationInput& input, NativeModel& model, const std:
     return result;
 }
 
+using ExpertMap = std::vector<std::vector<std::int32_t>>;
+
+/// Two cuts of one base may each have experts that the other lacks.
+bool has_all(const ExpertMap& reference, const ExpertMap& model) {
+    if (reference.size() != model.size()) return false;
+    for (std::size_t layer = 0; layer < model.size(); ++layer) {
+        const auto& known = reference[layer];
+        for (const std::int32_t id : model[layer]) {
+            if (std::find(known.begin(), known.end(), id) == known.end()) return false;
+        }
+    }
+    return true;
+}
+
 /// Experts of the model in the numbering of the reference; empty if the model does not say what it
 /// was cut from: then as many experts are taken for the same ones, and others are not compared.
-std::vector<std::vector<std::int32_t>> expert_map(const EvaluationInput& input) {
+/// Nothing if the reference lacks some of the model's.
+std::optional<ExpertMap> expert_map(const EvaluationInput& input) {
     const Provenance model = provenance_of(input.model);
-    if (model.base_hash == input.model.hash()) return {};
-    return map_between(model.expert_map, provenance_of(*input.reference).expert_map);
+    if (model.base_hash == input.model.hash()) return ExpertMap();
+    const Provenance reference = provenance_of(*input.reference);
+    if (!has_all(reference.expert_map, model.expert_map)) return std::nullopt;
+    return map_between(model.expert_map, reference.expert_map);
 }
 
 /// Whether weights that stay mapped would push each other out of memory.
@@ -132,12 +149,13 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
         const auto& text = input.texts[i];
         const ComparisonSums sums = compare_sums({.reference = reference,
                                                   .model = model,
-                                                  .expert_map = map,
+                                                  .expert_map = map.value_or(ExpertMap()),
                                                   .ids = text.ids,
                                                   .options = options_for(input, text),
                                                   .mask = input.mask,
                                                   .merged = merged,
                                                   .reference_map = reference_map,
+                                                  .compares_routing = map.has_value(),
                                                   .streams_layers = streams},
                                                  progress_of(input, i), stop);
         const Comparison comparison = sums.result();
@@ -167,6 +185,10 @@ Json evaluate_against(const EvaluationInput& input, NativeModel& model, NativeMo
     result["kl"] = divergence_json(all);
     result["kl"]["files"] = std::move(by_text);
     result["routing"] = routing_report(report);
+    if (!map) {
+        result["routing"]["note"] =
+            "the model has experts that the reference lacks: compare both with their original";
+    }
     return result;
 }
 

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file_hash.h"
 #include "eval/routing_recorder.h"
 #include "eval/window_pass.h"
+#include "eval/windows.h"
 #include "infer/layerwise.h"
 #include "infer/transformer.h"
 #include "model/router_groups.h"
 #include "routing/provenance.h"
+#include "routing/routing_report.h"
 #include "tensor/float_formats.h"
 
 namespace espalier {
@@ -149,6 +152,34 @@ RoutingTrace record_routing(const RecordRoutingInput& input, std::stop_token sto
                 .record(recorder.layer(layer), static_cast<std::size_t>(trace.logit_tokens));
     }
     return trace;
+}
+
+RoutingTrace record_routing(NativeModel& model, std::span<const EvaluationText> texts,
+                            const PerplexityOptions& options, std::stop_token stop) {
+    std::vector<std::vector<std::int32_t>> windows;
+    std::vector<std::string> tasks;
+    for (const EvaluationText& text : texts) {
+        const std::int64_t bos = options.bos_token < 0 ? text.bos : options.bos_token;
+        for (const ScoredWindow& window :
+             cut_windows(static_cast<std::int64_t>(text.ids.size()), options)) {
+            windows.push_back(window_tokens(text.ids, window, bos));
+            tasks.push_back(text.name);
+        }
+    }
+    return record_routing({.model = model, .windows = windows, .tasks = tasks}, std::move(stop));
+}
+
+Json trace_report(const RoutingTrace& base, const RoutingTrace& current, const Json& limits) {
+    RoutingReportInput report;
+    report.probe_hash = base.origin.value("probe_hash", "");
+    report.reference = base.origin.value("model_hash", "");
+    report.layers = compare_traces(base, current);
+    report.limits = limits;
+    for (const auto& [index, layer] : current.layers) {
+        const bool is_cut = layer.expert_ids.size() < base.layers.at(index).expert_ids.size();
+        if (is_cut) report.change = RoutingChange::Pruning;
+    }
+    return routing_report(report);
 }
 
 }  // namespace espalier

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+#include "eval/evaluate.h"
+#include "eval/perplexity.h"
 #include "infer/native_model.h"
 #include "routing/routing_trace.h"
 
@@ -23,5 +26,14 @@ struct RecordRoutingInput {
 /// of the original (see provenance_of()).
 /// @throws Error DataEmpty without tokens, DataLine for an unknown id; Cancelled
 RoutingTrace record_routing(const RecordRoutingInput& input, std::stop_token stop = {});
+
+/// The same on the windows that evaluate() would score, a task a text.
+/// @throws Error DataEmpty for a text shorter than one window
+RoutingTrace record_routing(NativeModel& model, std::span<const EvaluationText> texts,
+                            const PerplexityOptions& options, std::stop_token stop = {});
+
+/// The report on a model whose trace is compared with that of what it was made from.
+/// @throws Error RunRecipe, see compare_traces()
+Json trace_report(const RoutingTrace& base, const RoutingTrace& current, const Json& limits);
 
 }  // namespace espalier

@@ -121,6 +121,29 @@ private Q_SLOTS:
         QVERIFY(masked.at("routing").at("probe_hash") == routing.at("probe_hash"));
     }
 
+    void cuts_of_one_base_are_compared_where_one_holds_the_other() {
+        const auto model = ModelSource::open(kModel);
+        ExpertPlan plan = lower_half(model->config());
+        write_pruned({*model, plan, path("lower"), {{"stage", "prune"}}});
+        for (auto& [layer, kept] : plan.layers) kept.kept = {0, 1, 2};
+        write_pruned({*model, plan, path("three"), {{"stage", "prune"}}});
+        for (auto& [layer, kept] : plan.layers) kept.kept = {0, 1, 2, 5};
+        write_pruned({*model, plan, path("other"), {{"stage", "prune"}}});
+        const auto lower = ModelSource::open(path("lower"));
+        const auto three = ModelSource::open(path("three"));
+        const auto other = ModelSource::open(path("other"));
+        ThreadPool pool(1);
+        const auto texts = golden_texts(*model, path());
+        const Json within = evaluate({*three, lower.get(), {}, texts, short_windows(), pool});
+        QCOMPARE(within.at("routing").at("per_layer").at(0).at("recall").get<double>(), 1.0);
+        QVERIFY(within.at("routing").at("per_layer").at(0).at("displaced").get<double>() > 0);
+        // Expert 5 has no counterpart: predictions compare, routing does not.
+        const Json across = evaluate({*other, lower.get(), {}, texts, short_windows(), pool});
+        QVERIFY(across.at("kl").at("mean").get<double>() > 0);
+        QVERIFY(across.at("routing").at("verdict").is_null());
+        QVERIFY(across.at("routing").at("note").is_string());
+    }
+
     void quantised_model_is_judged_by_its_recall() {
         const auto model = ModelSource::open(kModel);
         const auto quantised = ModelSource::open(kModel.parent_path() / "qwen3moe.q8_0.gguf");

@@ -111,6 +111,20 @@ private Q_SLOTS:
         COMPARE_JSON(json.at("routing").at("verdict"), Json("pass"));
     }
 
+    void routing_is_compared_with_a_stored_trace() {
+        const auto eval = [this](const QStringList& more) {
+            return m_cli.run(QStringList{"eval", m_cli.sample("model"), "--perplexity",
+                                         m_cli.sample("heldout/cpp.txt"), "--context", "128",
+                                         "--max-windows", "2"} +
+                             more);
+        };
+        VERIFY_DONE(eval({"--save-routing", "base.safetensors"}));
+        const Answer same = eval({"--base-routing", "base.safetensors"});
+        VERIFY_DONE(same);
+        QVERIFY2(same.out.contains("routing  pass"), same.out.constData());
+        QVERIFY(same.out.contains("same experts, end to end"));
+    }
+
 private:
     void write(const char* name, const char* text) const {
         QFile file(m_cli.path(name));
