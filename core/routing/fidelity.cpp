@@ -49,6 +49,9 @@ double entropy(std::span<const double> probs) {
     return sum;
 }
 
+/// What the base chose so often is not missed by chance (e^-5 = 0.7 %).
+constexpr double kSureChoices = 5.0;
+
 /// Sums over tokens that result() divides.
 constexpr std::array kTokenMeans{
     &LayerFidelity::recall,         &LayerFidelity::jaccard,          &LayerFidelity::exact,
@@ -337,10 +340,13 @@ LayerFidelity FidelityAccumulator::result() const {
     mean.load_tv = total_variation(base, current);
     mean.load_distance = js_distance(base, current);
     mean.entropy_change = mean.shape.entropy - mean.base_shape.entropy;
+    std::int64_t sure = 0;
     for (std::size_t i = 0; i < base.size(); ++i) {
-        mean.new_dead += base[i] > 0.0 && current[i] <= 0.0 ? 1 : 0;
+        const bool is_new = base[i] > 0.0 && current[i] <= 0.0;
+        mean.new_dead += is_new ? 1 : 0;
+        sure += is_new && base_load_[i] >= kSureChoices ? 1 : 0;
     }
-    mean.new_dead_share = static_cast<double>(mean.new_dead) / static_cast<double>(base.size());
+    mean.new_dead_share = static_cast<double>(sure) / static_cast<double>(base.size());
     return mean;
 }
 
