@@ -19,6 +19,10 @@ Json router_json(const RouterConfig& router) {
     return {{"num_experts", router.num_experts},
             {"top_k", router.top_k},
             {"sigmoid", router.scoring == RouterScoring::Sigmoid},
+            {"normalises_top_k", router.normalises_top_k},
+            {"normalising_epsilon", router.normalising_epsilon},
+            {"scale", router.scale},
+            {"bias", router.has_bias},
             {"selection_bias", router.has_selection_bias},
             {"num_groups", router.num_groups},
             {"top_groups", router.top_groups},
@@ -30,6 +34,10 @@ RouterConfig router_from(const Json& json) {
     router.num_experts = json.at("num_experts");
     router.top_k = json.at("top_k");
     if (json.at("sigmoid").get<bool>()) router.scoring = RouterScoring::Sigmoid;
+    router.normalises_top_k = json.at("normalises_top_k");
+    router.normalising_epsilon = json.at("normalising_epsilon");
+    router.scale = json.at("scale");
+    router.has_bias = json.at("bias");
     router.has_selection_bias = json.at("selection_bias");
     router.num_groups = json.at("num_groups");
     router.top_groups = json.at("top_groups");
