@@ -131,7 +131,7 @@ private Q_SLOTS:
         const Json judged = routing_report(report).at("worst").at(0);
         QCOMPARE(judged.at("verdict").get<std::string>(), std::string("pass"));
         QVERIFY(std::abs(judged.at("floor").get<double>() - 0.08) < 1e-12);
-        QVERIFY(std::abs(judged.at("excess").get<double>() - 0.04) < 1e-12);
+        QVERIFY(std::abs(judged.at("excess").get<double>() - 0.02) < 1e-12);
         // Below the floor there is nothing to judge.
         for (LayerFidelity& layer : report.floor.kernels) layer.restricted_kl = 0.5;
         QCOMPARE(routing_report(report).at("worst").at(0).at("excess").get<double>(), 0.0);
