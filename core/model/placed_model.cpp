@@ -98,7 +98,13 @@ void PlacedModel::check_known(const NamedTensor& tensor,
     // A tied model may still carry its output matrix, which is not used.
     if (key->role == TensorRole::Output && config_.ties_embeddings) return;
     const bool is_stack = is_expert_role(key->role) && key->expert < 0;
-    const auto found = places_.find({key->role, key->layer, is_stack ? 0 : key->expert});
+    auto found = places_.find(*key);
+    if (is_stack) {  // of the first expert that is no constant
+        found = places_.lower_bound({key->role, key->layer, 0});
+        const bool is_there = found != places_.end() && found->first.role == key->role &&
+                              found->first.layer == key->layer;
+        if (!is_there) found = places_.end();
+    }
     const bool is_stray =
         is_scale_name(tensor.name) && found != places_.end() && found->second.scales.bytes.empty();
     if (found != places_.end() && !is_stray) return;
