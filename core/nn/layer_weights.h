@@ -25,7 +25,8 @@ struct GatedMlp {
     Linear gate;
     Linear up;
     Linear down;
-    torch::Tensor constant;  ///< [hidden], of an expert without weights: its output for every row
+    /// [hidden], of an expert without weights: its output for every row.
+    torch::Tensor constant = {};
 };
 
 /// Experts of one layer: held in float32, or decoded from the mapped model each time one is asked
