@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/cli/commands.h"
+#include "base/blas_kernels.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size_text.h"
@@ -61,13 +62,14 @@ Json disk_state() {
 Json examine() {
     const MachineMemory memory = machine_memory();
     const std::string blas = blas_library();
-    return {{"threads", num_physical_cores()},
-            {"simd", kernels::simd_target()},
-            {"memory", {{"total", memory.total_bytes}, {"available", memory.available_bytes}}},
-            {"disk", disk_state()},
-            {"blas", {{"library", blas}, {"advice", blas_advice(blas)}}},
-            {"torch", torch_state()},
-            {"sandbox", ::access("/usr/bin/bwrap", X_OK) == 0}};
+    return {
+        {"threads", num_physical_cores()},
+        {"simd", kernels::simd_target()},
+        {"memory", {{"total", memory.total_bytes}, {"available", memory.available_bytes}}},
+        {"disk", disk_state()},
+        {"blas", {{"library", blas}, {"kernels", blas_kernels()}, {"advice", blas_advice(blas)}}},
+        {"torch", torch_state()},
+        {"sandbox", ::access("/usr/bin/bwrap", X_OK) == 0}};
 }
 
 std::optional<Json> doctor(const DoctorOptions&, const Session& session) {
@@ -82,7 +84,9 @@ std::optional<Json> doctor(const DoctorOptions&, const Session& session) {
                                     ? disk["problem"].get<std::string>()
                                     : fmt::format("{} free in {}", size_text(disk["available"]),
                                                   disk["folder"].get<std::string>()));
-    fmt::print("BLAS     {}\n", found["blas"]["library"].get<std::string>());
+    const std::string kernels = found["blas"]["kernels"];
+    fmt::print("BLAS     {}{}\n", found["blas"]["library"].get<std::string>(),
+               kernels.empty() ? "" : ", kernels for " + kernels);
     const std::string advice = found["blas"]["advice"];
     if (!advice.empty()) fmt::print("         {}\n", advice);
     const bool opens = found["torch"]["opens"];

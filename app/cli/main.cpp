@@ -12,6 +12,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/print.h"
 #include "app/cli/session.h"
+#include "base/blas_kernels.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -71,6 +72,7 @@ bool asks_for_json(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    choose_blas_kernels();
     const cli::SignalStop signals;
     CLI::App app("Espalier shapes Mixture-of-Experts language models until they fit.",
                  "espalier-cli");

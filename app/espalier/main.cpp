@@ -4,6 +4,7 @@
 #include <QMessageBox>
 #include <cstdio>
 
+#include "base/blas_kernels.h"
 #include "base/error.h"
 #include "store/database.h"
 #include "ui/bridge/background_worker.h"
@@ -66,6 +67,7 @@ int fail(const Failure& failure, ErrorCode code) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+    espalier::choose_blas_kernels();
     QApplication application(argc, argv);
     QApplication::setApplicationName(QStringLiteral("Espalier"));
     QApplication::setApplicationVersion(QStringLiteral(ESPALIER_VERSION));
