@@ -279,9 +279,11 @@ PruneReport write_pruned(const PruneWrite& request) {
     require_free_name(request.out);
     require_room(request.out, cut.bytes_after);
     const auto [fewest, kept] = kept_range(request.plan, config);
-    log("prune").info("keeping {} to {} of {} experts in {} layers, {} of {}", fewest, kept,
-                      config.router.num_experts, config.moe_layers().size(),
-                      size_text(cut.bytes_after), size_text(cut.bytes_before));
+    log("prune").info(
+        "keeping {} of {} experts in {} layers, {} of {}",
+        fewest == kept ? fmt::format("{}", kept) : fmt::format("{} to {}", fewest, kept),
+        config.router.num_experts, config.moe_layers().size(), size_text(cut.bytes_after),
+        size_text(cut.bytes_before));
     if (const HubFolder* folder = request.model.hub_folder()) {
         write_hub(request, *folder, cut, kept, merger.get());
     } else if (const GgufFile* file = request.model.gguf_file()) {

@@ -71,6 +71,8 @@ private Q_SLOTS:
         QCOMPARE(cell(model, 2, ExpertTableModel::Layer), QStringLiteral("4"));
         QCOMPARE(cell(model, 2, ExpertTableModel::Expert), QStringLiteral("0"));
         QCOMPARE(cell(model, 2, ExpertTableModel::State), QStringLiteral("pruned"));
+        QCOMPARE(model.index(1, ExpertTableModel::State).data(Qt::AccessibleTextRole).toString(),
+                 QStringLiteral("kept"));
         QCOMPARE(cell(model, 1, 3), QStringLiteral("200"));
         QCOMPARE(cell(model, 0, 4), QStringLiteral("0.3333"));
         QCOMPARE(cell(model, 2, 4), QStringLiteral("–"));

@@ -82,6 +82,11 @@ QVariant ExpertTableModel::data(const QModelIndex& index, int role) const {
     switch (role) {
         case Qt::DisplayRole:
             return text(row, index.column());
+        case Qt::AccessibleTextRole: {  // an empty cell has no name
+            const QString shown = text(row, index.column());
+            if (!shown.isEmpty()) return shown;
+            return index.column() == State ? tr("kept") : tr("not known");
+        }
         case Qt::EditRole:
             return number(row, index.column());
         case Qt::TextAlignmentRole:

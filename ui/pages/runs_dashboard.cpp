@@ -31,7 +31,6 @@ namespace {
 
 constexpr int barSteps = 1000;
 constexpr int tableLines = 11;
-constexpr int twoChartsLines = 32;
 
 template <typename... Ts>
 struct Overloaded : Ts... {
@@ -76,9 +75,6 @@ void RunDashboard::buildLayout() {
     auto* chartsLayout = new QVBoxLayout(charts);
     chartsLayout->setContentsMargins({});
     chartsLayout->setSpacing(space::controls);
-    // Below this the axes lose their numbers; the page scrolls instead.
-    m_charts->setMinimumHeight(fontMetrics().height() * twoChartsLines);
-    m_routing->setMinimumHeight(fontMetrics().height() * twoChartsLines / 2);
     chartsLayout->addWidget(m_charts, 2);
     chartsLayout->addWidget(m_routing, 1);
     m_upper->addWidget(charts);
