@@ -24,7 +24,7 @@ void showLayers(QValueAxis& axis, const std::vector<RoutingLayer>& layers) {
     axis.setTickType(QValueAxis::TicksDynamic);
     axis.setTickAnchor(first);
     axis.setTickInterval(distance);
-    axis.setLabelFormat(QStringLiteral("%d"));
+    axis.setLabelFormat(QStringLiteral("%.0f"));
     axis.setRange(first - 0.5, last + 0.5);
 }
 
@@ -43,8 +43,8 @@ RoutingChart::RoutingChart(const QString& name, QWidget* parent)
     m_whole->setName(tr("end to end"));
     m_local->setName(tr("on the original's input"));
     xAxis().setTitleText(tr("layer"));
-    yAxis().setTitleText(tr("choices kept, %"));
-    yAxis().setLabelFormat(QStringLiteral("%d"));
+    yAxis().setTitleText(tr("kept, %"));
+    yAxis().setLabelFormat(QStringLiteral("%.0f"));
     yAxis().setRange(0, 100);
     setEmptyText(tr("The curve appears when a stage has compared its model with the original."));
     paintSeries();
