@@ -37,13 +37,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--singles", type=int, default=4, help="how many criteria stand against it")
+    parser.add_argument("--calibrated-on", nargs="+", default=["python", "mix"], choices=["python", "mix"])
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     threads = options.threads
     print("| calibrated on | experts kept | best criterion | its KL | auto's KL | change | search, s | exchanges |")
     print("|---|---|---|---|---|---|---|---|")
-    for name in ("python", "mix"):
+    for name in options.calibrated_on:
         data = f"{name}={SAMPLE}/calibration/{name}.txt"
         texts = [SAMPLE / f"heldout/{text}.txt" for text in (["python"] if name == "python" else ["python", "cpp", "prose"])]
         stats = folder / f"{name}.safetensors"
