@@ -21,6 +21,7 @@ inline ExpertStats sample_stats(const ModelSource& model) {
         LayerStats layer = empty_layer_stats(stats.num_experts, 0);
         const auto count = scores.at("frequency")[l].get<std::vector<double>>();
         const auto reap = scores.at("reap")[l].get<std::vector<double>>();
+        layer.norm_sum = scores.at("ean_sum")[l].get<std::vector<double>>();
         layer.tokens = 65536;
         for (std::size_t e = 0; e < count.size(); ++e) {
             layer.count[e] = static_cast<std::int64_t>(count[e]);

@@ -12,6 +12,7 @@
 #include "pipeline/probe_windows.h"
 #include "pipeline/stage.h"
 #include "sample_run.h"
+#include "sample_stats.h"
 
 using namespace espalier;
 namespace fs = std::filesystem;
@@ -20,29 +21,6 @@ namespace {
 
 const fs::path kSample = ESPALIER_SAMPLE;
 
-/// Statistics as far as the reference's scores tell them.
-ExpertStats sample_stats(const ModelSource& model) {
-    const Json scores =
-        read_json_file(kSample / "reference.json").at("calibrations").at("mix.txt").at("scores");
-    ExpertStats stats;
-    stats.model_hash = model.hash();
-    stats.num_experts = model.config().router.num_experts;
-    stats.top_k = model.config().router.top_k;
-    for (std::size_t l = 0; l < scores.at("reap").size(); ++l) {
-        LayerStats layer = empty_layer_stats(stats.num_experts, 0);
-        const auto count = scores.at("frequency")[l].get<std::vector<double>>();
-        const auto reap = scores.at("reap")[l].get<std::vector<double>>();
-        layer.norm_sum = scores.at("ean_sum")[l].get<std::vector<double>>();
-        layer.tokens = 65536;
-        for (std::size_t e = 0; e < count.size(); ++e) {
-            layer.count[e] = static_cast<std::int64_t>(count[e]);
-            layer.gated_norm_sum[e] = reap[e] * count[e];
-        }
-        stats.layers[static_cast<std::int64_t>(l)] = layer;
-    }
-    return stats;
-}
-
 }  // namespace
 
 class tst_measured_selection : public QObject {
@@ -50,7 +28,7 @@ class tst_measured_selection : public QObject {
 
 private:
     std::unique_ptr<ModelSource> m_model = ModelSource::open(kSample / "model");
-    ExpertStats m_stats = sample_stats(*m_model);
+    ExpertStats m_stats = test::sample_stats(*m_model);
     ThreadPool m_pool{2};
 
     TokenWindows probe(std::int64_t tokens) const {
