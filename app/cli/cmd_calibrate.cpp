@@ -7,8 +7,8 @@
 #include "app/cli/progress_line.h"
 #include "base/error.h"
 #include "base/size_text.h"
+#include "pipeline/calibrate_sinks.h"
 #include "pipeline/output_place.h"
-#include "pipeline/torch_services.h"
 #include "routing/stat_choice.h"
 
 namespace espalier::cli {
@@ -55,7 +55,8 @@ std::optional<Json> calibrate(const CalibrateOptions& options, const Session& se
     request.num_threads = session.num_threads;
     request.memory_budget = session.memory_budget;
     TerminalObserver observer;
-    const CalibrateResult result = torch_services().calibrate(request, observer, session.stop);
+    const CalibrateResult result =
+        espalier::calibrate(request, report_calibration(observer, request.criterion), session.stop);
     if (!session.json) {
         fmt::print("{}\n{:.1f} s, peak memory {}\n", result.out.string(), result.seconds,
                    memory_text(result.peak_bytes));
@@ -85,6 +86,11 @@ void add_calibrate(CLI::App& app, Chosen& chosen) {
     command->add_option("--probe", request.probe,
                         "Probe set, or `none`; else a tenth of the documents is kept out");
     command->add_option("--hidden-dtype", request.hidden_dtype, "Of the states between layers")
+        ->check(CLI::IsMember({"auto", "F32", "BF16"}))
+        ->capture_default_str();
+    command
+        ->add_option("--compute-dtype", request.compute_dtype,
+                     "What layers compute with; auto: BF16 for experts that are stored so")
         ->check(CLI::IsMember({"auto", "F32", "BF16"}))
         ->capture_default_str();
     std::string stats = "Beside the cheap ones, with commas between: all,";

@@ -13,15 +13,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/size_text.h"
+#include "base/thread_pool.h"
 #include "calib/calibration_checkpoint.h"
 #include "calib/calibration_memory.h"
 #include "calib/calibration_windows.h"
 #include "calib/context_texts.h"
 #include "calib/measure_layer.h"
 #include "calib/worker_memory.h"
-#include "nn/allocator_scope.h"
-#include "nn/torch_threads.h"
-#include "pipeline/report_layers.h"
 #include "routing/criterion.h"
 #include "routing/matrix_name.h"
 
@@ -49,24 +47,28 @@ StatChoice choice_of(const CalibrateRequest& request) {
 /// One call of calibrate().
 class Calibration {
 public:
-    Calibration(const CalibrateRequest& request, RunObserver& observer, std::stop_token stop)
+    Calibration(const CalibrateRequest& request, const CalibrateSinks& sinks, std::stop_token stop)
         : request_(request),
-          observer_(observer),
+          sinks_(sinks),
           stop_(std::move(stop)),
           source_(ModelSource::open(request.model)),
           model_hash_(source_->hash()),
-          criterion_(find_criterion(request.criterion)),
           choice_(choice_of(request)),
           data_(read_calibration_windows(request, *source_)),
           tags_(data_.windows),
           batches_(
               shard_of(cut_micro_batches(data_.windows), request.shard_index, request.shard_count)),
           memory_(plan_calibration_memory(
-              *source_,
-              {.budget = request.memory_budget,
-               .num_threads = request.num_threads,
-               .worker_bytes = worker_bytes(config(), data_.windows, batches_, choice_)})),
-          pool_(memory_.num_threads) {}
+              *source_, {.budget = request.memory_budget,
+                         .num_threads = request.num_threads,
+                         .worker_bytes =
+                             worker_bytes(config(), extent_of(data_.windows, batches_), choice_)})),
+          pool_(memory_.num_threads) {
+        for (std::size_t i = 0; i < memory_.num_threads; ++i) {
+            workers_.push_back(std::make_unique<LayerWorker>(*source_));
+            workers_.back()->transformer.set_mask(request.mask);
+        }
+    }
 
     CalibrateResult run();
 
@@ -76,6 +78,7 @@ private:
         return batches_.back().first_row + batches_.back().num_tokens;
     }
     HiddenStatesLayout hidden_layout() const;
+    DType compute_dtype() const;
     Json settings() const;
     ExpertStats empty_stats() const;
     LayerPass pass(const HiddenStatesFile& input, std::int64_t step) const;
@@ -86,20 +89,30 @@ private:
     void report_progress(std::int64_t step, std::size_t batches_done) const;
 
     const CalibrateRequest& request_;
-    RunObserver& observer_;
+    const CalibrateSinks& sinks_;
     std::stop_token stop_;
     Clock::time_point start_ = Clock::now();
     PeakMemory peak_;
     std::unique_ptr<ModelSource> source_;
     std::string model_hash_;
-    const Criterion& criterion_;
     StatChoice choice_;
     CalibrationWindows data_;
     TokenTags tags_;
     std::vector<MicroBatch> batches_;
     CalibrationMemory memory_;
     mutable ThreadPool pool_;
+    std::vector<std::unique_ptr<LayerWorker>> workers_;
 };
+
+/// Follows from the model, not from the machine: shards and repeated calls must agree.
+DType Calibration::compute_dtype() const {
+    if (request_.compute_dtype != "auto") return dtype_from_name(request_.compute_dtype).value();
+    const std::vector<std::int64_t> layers = config().moe_layers();
+    if (layers.empty()) return DType::F32;
+    const auto stored =
+        source_->stored({TensorRole::ExpertGate, static_cast<std::int32_t>(layers.front()), 0});
+    return stored && stored->view.dtype == DType::BF16 ? DType::BF16 : DType::F32;
+}
 
 HiddenStatesLayout Calibration::hidden_layout() const {
     HiddenStatesLayout layout{
@@ -117,7 +130,7 @@ Json Calibration::settings() const {
     Json json = {{"context", request_.context},
                  {"max_tokens", request_.max_tokens},
                  {"micro_batch_tokens", kMicroBatchTokens},
-                 {"compute_dtype", "F32"},
+                 {"compute_dtype", info(compute_dtype()).name},
                  {"hidden_dtype", info(hidden_layout().dtype).name},
                  {"propagate", request_.mask.empty() ? "none" : "sequential"},
                  {"stats", choice_.names()},
@@ -147,33 +160,34 @@ ExpertStats Calibration::empty_stats() const {
 void Calibration::report_progress(std::int64_t step, std::size_t batches_done) const {
     const auto steps = static_cast<double>(config().num_layers() + 1);
     const double share = static_cast<double>(batches_done) / static_cast<double>(batches_.size());
-    observer_.on_event(
-        StageProgress{request_.stage_index, (static_cast<double>(step) + share) / steps,
-                      step < config().num_layers()
-                          ? fmt::format("layer {} of {}", step + 1, config().num_layers())
-                          : std::string("output matrix")});
+    if (!sinks_.progress) return;
+    sinks_.progress((static_cast<double>(step) + share) / steps,
+                    step < config().num_layers()
+                        ? fmt::format("layer {} of {}", step + 1, config().num_layers())
+                        : std::string("output matrix"));
 }
 
 LayerPass Calibration::pass(const HiddenStatesFile& input, std::int64_t step) const {
-    return {.source = *source_,
-            .windows = data_.windows,
-            .tags = tags_,
-            .batches = batches_,
-            .input = input,
-            .pool = pool_,
-            .storage = memory_.storage,
-            .stats = choice_,
-            .mask = request_.mask,
-            .progress = [this, step](std::size_t done) { report_progress(step, done); },
-            .stop = stop_};
+    return {
+        .source = *source_,
+        .windows = data_.windows,
+        .tags = tags_,
+        .batches = batches_,
+        .input = input,
+        .pool = pool_,
+        .workers = workers_,
+        .arithmetic = compute_dtype() == DType::BF16 ? Arithmetic::BFloat16 : Arithmetic::Float32,
+        .keeps_experts = memory_.keeps_experts,
+        .stats = choice_,
+        .progress = [this, step](std::size_t done) { report_progress(step, done); },
+        .stop = stop_};
 }
 
 void Calibration::announce(std::int64_t next_layer) {
     std::string text = fmt::format(
-        "calibrating on {} tokens in {} windows, {} threads, experts {}, about {} of memory",
-        num_tokens(), data_.windows.windows.size(), memory_.num_threads,
-        memory_.storage == ExpertStorage::Held ? "in memory" : "decoded on use",
-        memory_text(memory_.bytes));
+        "calibrating on {} tokens in {} windows, {} threads, in {}{}, about {} of memory",
+        num_tokens(), data_.windows.windows.size(), memory_.num_threads, info(compute_dtype()).name,
+        memory_.keeps_experts ? "" : ", experts decoded on use", memory_text(memory_.bytes));
     if (next_layer > 0) text += fmt::format("; going on at layer {}", next_layer);
     log("calib").info("{}", text);
 }
@@ -190,7 +204,7 @@ void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer
     }
     checkpoint.save_layer(layer, stats);
     checkpoint.advance(layer + 1, std::move(output));
-    report_layers(stats, criterion_, nullptr, 0, observer_);
+    if (sinks_.layer) sinks_.layer(stats);
 }
 
 /// A shard may hold none of the sampled tokens; its zeros add up with what others have.
@@ -251,11 +265,11 @@ CalibrateResult Calibration::run() {
     announce(resumed);
     if (checkpoint.next_layer() < 0) {
         HiddenStatesFile embedded = checkpoint.create_hidden(0);
-        embed_windows(*source_, data_.windows, batches_, embedded, stop_);
+        embed_windows(*workers_.front(), data_.windows, batches_, embedded, stop_);
         checkpoint.advance(0, std::move(embedded));
     }
     for (std::int64_t layer = 0; layer < resumed; ++layer) {  // for whoever watches this call
-        report_layers(checkpoint.load_layer(layer), criterion_, nullptr, 0, observer_);
+        if (sinks_.layer) sinks_.layer(checkpoint.load_layer(layer));
     }
     for (std::int64_t layer = resumed; layer < config().num_layers(); ++layer) {
         do_layer(checkpoint, layer);
@@ -284,23 +298,27 @@ void validate(const CalibrateRequest& request) {
                            request.shard_count),
                "Number shards from 1/N to N/N.");
     }
-    constexpr std::array<std::string_view, 3> kHiddenTypes{"auto", "F32", "BF16"};
-    if (std::find(kHiddenTypes.begin(), kHiddenTypes.end(), request.hidden_dtype) ==
-        kHiddenTypes.end()) {
+    constexpr std::array<std::string_view, 3> kTypes{"auto", "F32", "BF16"};
+    const auto is_type = [&](const std::string& name) {
+        return std::find(kTypes.begin(), kTypes.end(), name) != kTypes.end();
+    };
+    if (!is_type(request.hidden_dtype)) {
         refuse(fmt::format("hidden states cannot be kept as {}.", request.hidden_dtype),
+               "Use auto, F32 or BF16.");
+    }
+    if (!is_type(request.compute_dtype)) {
+        refuse(fmt::format("layers cannot compute in {}.", request.compute_dtype),
                "Use auto, F32 or BF16.");
     }
     find_criterion(request.criterion);
     StatChoice::parse(request.stats);
 }
 
-CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,
+CalibrateResult calibrate(const CalibrateRequest& request, const CalibrateSinks& sinks,
                           const std::stop_token& stop) {
     validate(request);
-    use_one_torch_thread();
-    const AllocatorScope allocator;
     try {
-        return Calibration(request, observer, stop).run();
+        return Calibration(request, sinks, stop).run();
     } catch (const fs::filesystem_error& error) {
         throw Error(ErrorCode::DiskWrite, fmt::format("Calibration: {}.", error.what()),
                     "Check that the output folder can be written.");

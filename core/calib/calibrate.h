@@ -1,19 +1,29 @@
 #pragma once
 
+#include <functional>
 #include <stop_token>
+#include <string>
 
-#include "pipeline/calibrate_request.h"
-#include "pipeline/events.h"
+#include "calib/calibrate_request.h"
+#include "routing/expert_stats.h"
 
 namespace espalier {
 
+/// Who listens to a calibration. Each function may be empty; called on the calling thread.
+struct CalibrateSinks {
+    std::function<void(double fraction, const std::string& text)> progress;
+    /// Statistics of one layer at a time as they are measured; first those of layers that an
+    /// earlier call had finished.
+    std::function<void(const ExpertStats& stats)> layer;
+};
+
 /// Measures the experts of a model: runs the calibration data through it, layer by layer over all
-/// tokens, and writes the statistics. Memory is bounded by the largest layer and one micro-batch a
-/// thread; hidden states lie in the checkpoint folder. A call that was cut off goes on after its
-/// last finished layer. The result depends neither on the number of threads nor on where it was cut
-/// off.
+/// tokens, and writes the statistics. Computed by the native engine; weights are used as they lie
+/// in the mapped model, memory is bounded by one micro-batch a thread, and hidden states lie in the
+/// checkpoint folder. A call that was cut off goes on after its last finished layer. The result
+/// depends neither on the number of threads nor on where it was cut off.
 /// @throws Error, Cancelled
-CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,
+CalibrateResult calibrate(const CalibrateRequest& request, const CalibrateSinks& sinks,
                           const std::stop_token& stop);
 
 /// Checks what can be checked without reading anything. @throws Error UsageInvalid

@@ -7,17 +7,10 @@
 #include "base/memory.h"
 #include "base/size_text.h"
 #include "base/thread_pool.h"
+#include "infer/weights.h"
 
 namespace espalier {
 namespace {
-
-std::uint64_t largest_layer(const ModelSource& source, ExpertStorage storage) {
-    std::uint64_t bytes = 0;
-    for (std::int64_t layer = 0; layer < source.config().num_layers(); ++layer) {
-        bytes = std::max(bytes, layer_bytes(source, layer, storage));
-    }
-    return bytes;
-}
 
 std::uint64_t limit_of(const MemoryLimits& limits) {
     if (limits.budget > 0) return limits.budget;
@@ -27,16 +20,32 @@ std::uint64_t limit_of(const MemoryLimits& limits) {
 
 }  // namespace
 
+CopyBytes copy_bytes(const ModelSource& source) {
+    CopyBytes most;
+    for (std::int32_t layer = 0; layer < source.config().num_layers(); ++layer) {
+        LayerWeights weights = load_layer_weights(source, layer);
+        CopyBytes bytes{.rest = weights.copy_bytes()};
+        for (const GatedMlpWeights& expert : weights.experts) {
+            bytes.experts += expert.copy_bytes();
+            bytes.expert = std::max(bytes.expert, expert.copy_bytes());
+        }
+        if (bytes.experts + bytes.rest > most.experts + most.rest) most = bytes;
+    }
+    return most;
+}
+
 CalibrationMemory plan_calibration_memory(const ModelSource& source, const MemoryLimits& limits) {
     const std::uint64_t limit = limit_of(limits);
     const std::size_t wanted = limits.num_threads > 0 ? limits.num_threads : num_physical_cores();
+    const CopyBytes copies = copy_bytes(source);
     CalibrationMemory plan;
-    for (const ExpertStorage storage : {ExpertStorage::Held, ExpertStorage::DecodedOnUse}) {
-        const std::uint64_t layer = largest_layer(source, storage);
+    for (const bool keeps_experts : {true, false}) {
+        const std::uint64_t weights =
+            copies.rest + (keeps_experts ? copies.experts : 2 * copies.expert);
         for (std::size_t threads = wanted; threads > 0; --threads) {
-            plan = {.storage = storage,
+            plan = {.keeps_experts = keeps_experts,
                     .num_threads = threads,
-                    .bytes = kProgramBytes + layer + threads * limits.worker_bytes};
+                    .bytes = kProgramBytes + threads * (weights + limits.worker_bytes)};
             if (plan.bytes <= limit) return plan;
         }
     }

@@ -4,18 +4,19 @@
 #include <cstdint>
 
 #include "model/model_source.h"
-#include "nn/expert_storage.h"
 
 namespace espalier {
 
-/// The program, libtorch and its caches.
-inline constexpr std::uint64_t kProgramBytes = 256ULL << 20;
+/// The program and its caches.
+inline constexpr std::uint64_t kProgramBytes = 64ULL << 20;
 
 /// How a calibration fits into memory. Changes speed, never results.
 struct CalibrationMemory {
-    ExpertStorage storage = ExpertStorage::Held;
+    /// Experts whose weights cannot be used as they lie in the file (FP8, transposed) are decoded
+    /// once a layer; else anew for every micro-batch.
+    bool keeps_experts = true;
     std::size_t num_threads = 1;
-    std::uint64_t bytes = 0;  ///< estimate of the peak
+    std::uint64_t bytes = 0;  ///< estimate of the peak, without the mapped model
 };
 
 struct MemoryLimits {
@@ -23,6 +24,14 @@ struct MemoryLimits {
     std::size_t num_threads = 0;  ///< at most; 0 = physical cores
     std::uint64_t worker_bytes = 0;
 };
+
+/// What weights take beside their file: of the layer that needs most.
+struct CopyBytes {
+    std::uint64_t experts = 0;  ///< of all together
+    std::uint64_t expert = 0;   ///< of one
+    std::uint64_t rest = 0;     ///< of everything else
+};
+CopyBytes copy_bytes(const ModelSource& source);
 
 /// Prefers experts in memory, then all threads. @throws Error MemoryExceeded that says what is
 /// needed

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "calib/calibrate_request.h"
 #include "calib/token_tags.h"
 #include "data/dataset.h"
 #include "model/model_source.h"
-#include "pipeline/calibrate_request.h"
 
 namespace espalier {
 

@@ -124,7 +124,9 @@ void LayerAccumulator::add_long_vectors(const ExpertRows& rows, std::size_t row)
         add_scaled_row(gate, output, sums(stats_.gated_output_sum, hidden));
     }
     if (choice_.has(InputEnergies) && !rows.input.empty()) {
-        add_row_squares(row_of(rows.input, row, hidden), sums(stats_.gate_up_input_sq_sum, hidden));
+        const auto token = static_cast<std::size_t>(rows.tokens[row]);
+        add_row_squares(row_of(rows.input, token, hidden),
+                        sums(stats_.gate_up_input_sq_sum, hidden));
     }
     if (rows.activation.empty()) return;
     const auto activation = row_of(rows.activation, row, width);

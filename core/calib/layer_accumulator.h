@@ -10,17 +10,6 @@
 
 namespace espalier {
 
-/// One expert's share of a batch. Shapes are outermost first; spans that are empty are not
-/// measured.
-struct ExpertRows {
-    std::int64_t expert = 0;
-    std::span<const std::int64_t> tokens;  ///< rows of the batch
-    std::span<const float> weights;        ///< [rows], what multiplies the outputs
-    std::span<const float> input;          ///< [rows, hidden], of gate and up
-    std::span<const float> activation;     ///< [rows, width], of down
-    std::span<const float> output;         ///< [rows, hidden], before the weight
-};
-
 /// What the experts' outputs are added to, and what they add. Both [tokens, hidden].
 struct StreamRows {
     std::span<const float> residual;
@@ -38,6 +27,7 @@ public:
 
     /// @param tags [tokens of the batch]
     void add_routing(const RoutingView& routing, std::span<const TokenTag> tags);
+    /// Spans of `rows` that are empty are not measured.
     void add_expert(const ExpertRows& rows, std::span<const TokenTag> tags);
     void add_streams(const StreamRows& streams, std::span<const TokenTag> tags);
     /// The rows of sampled tokens of what the experts are given, [tokens, hidden].

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "calib/layer_accumulator.h"
 #include "routing/expert_stats_fields.h"
 
 namespace espalier {
@@ -23,6 +24,13 @@ void add_fields(LayerStats& sum, const LayerStats& part, const Fields& fields) {
 }
 
 }  // namespace
+
+InputEnergy energy_of(std::span<const float> rows, std::size_t num_tokens) {
+    InputEnergy energy{.tokens = static_cast<std::int64_t>(num_tokens),
+                       .sq_sum = std::vector<double>(rows.size() / num_tokens)};
+    add_squares(rows, energy.sq_sum);
+    return energy;
+}
 
 void add_energy(InputEnergy& sum, const InputEnergy& part) {
     sum.tokens += part.tokens;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
+#include <span>
 
 #include "model/tensor_role.h"
 #include "routing/expert_stats.h"
@@ -13,6 +15,9 @@ struct LayerMeasurement {
     /// Of matrices that are no expert's.
     std::map<TensorRole, InputEnergy> energies;
 };
+
+/// Of rows [num_tokens, columns].
+InputEnergy energy_of(std::span<const float> rows, std::size_t num_tokens);
 
 void add_energy(InputEnergy& sum, const InputEnergy& part);
 

@@ -2,18 +2,32 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "calib/calibration_windows.h"
 #include "calib/hidden_states_file.h"
 #include "calib/layer_measurement.h"
+#include "infer/compute.h"
+#include "infer/transformer.h"
+#include "model/expert_mask.h"
 #include "model/model_source.h"
-#include "nn/expert_storage.h"
 #include "routing/stat_choice.h"
 
 namespace espalier {
+
+/// What one thread computes with. Weights lie in the mapped model; a copy that a weight needs is
+/// each worker's own.
+struct LayerWorker {
+    explicit LayerWorker(const ModelSource& source) : transformer(source) {}
+
+    ThreadPool pool{1};  ///< of the worker's own thread alone
+    Transformer transformer;
+    Scratch<float> hidden;
+};
 
 /// What one pass over the calibration tokens works with; everything must outlive the call.
 struct LayerPass {
@@ -21,17 +35,18 @@ struct LayerPass {
     const TokenWindows& windows;
     const TokenTags& tags;  ///< of the windows
     std::span<const MicroBatch> batches;
-    const HiddenStatesFile& input;  ///< of the layer
-    ThreadPool& pool;               ///< one micro-batch a worker
-    ExpertStorage storage = ExpertStorage::Held;
+    const HiddenStatesFile& input;                          ///< of the layer
+    ThreadPool& pool;                                       ///< one micro-batch a worker
+    std::span<const std::unique_ptr<LayerWorker>> workers;  ///< as many as the pool's threads
+    Arithmetic arithmetic = Arithmetic::Float32;
+    bool keeps_experts = true;  ///< copies of experts' weights, from batch to batch
     StatChoice stats = StatChoice::defaults();
-    const ExpertMask& mask;  ///< experts that are not used
     std::function<void(std::size_t batches_done)> progress;
     std::stop_token stop;
 };
 
 /// The embeddings of all tokens, input of layer 0.
-void embed_windows(const ModelSource& source, const TokenWindows& windows,
+void embed_windows(const LayerWorker& worker, const TokenWindows& windows,
                    std::span<const MicroBatch> batches, HiddenStatesFile& output,
                    const std::stop_token& stop);
 

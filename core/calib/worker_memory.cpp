@@ -5,61 +5,40 @@
 namespace espalier {
 namespace {
 
-/// Tokens that are in memory together.
-struct Extent {
-    std::int64_t batch = 1;   ///< in a micro-batch
-    std::int64_t window = 1;  ///< in its longest window
-};
+/// Blocks of weights and vectors that products turn before use.
+constexpr std::int64_t kPackedFloats = 256 * 1024;
 
-Extent extent_of(const TokenWindows& windows, std::span<const MicroBatch> batches) {
-    Extent extent;
-    for (const MicroBatch& batch : batches) {
-        extent.batch = std::max(extent.batch, batch.num_tokens);
-    }
-    for (const auto& window : windows.windows) {
-        extent.window = std::max(extent.window, static_cast<std::int64_t>(window.size()));
-    }
-    return extent;
-}
+/// Scores of a block of queries of one key/value head.
+constexpr std::int64_t kBlockQueries = 16;
 
-/// Four copies of a block of scores: products, with sinks beside them, and probabilities.
-std::int64_t score_floats(const AttentionConfig& config, const Extent& extent) {
-    return 4 * config.num_heads * 256 * extent.window;
-}
-
-/// Projected heads before and after norm and rotation, and the gate.
-std::int64_t attention_floats(const AttentionConfig& config, const Extent& extent) {
+/// Projected heads of one window, its keys and values once more in the cache, scores of a block,
+/// and what is mixed, also rounded.
+std::int64_t attention_floats(const AttentionConfig& config, const TokenExtent& extent) {
     const std::int64_t queries = config.num_heads * (config.has_output_gate ? 2 : 1);
-    const std::int64_t heads = (queries + 2 * config.num_kv_heads) * config.head_dim;
-    return 3 * extent.batch * heads + score_floats(config, extent);
+    const std::int64_t heads =
+        (queries + 4 * config.num_kv_heads + 2 * config.num_heads) * config.head_dim;
+    const std::int64_t group = config.num_heads / std::max<std::int64_t>(1, config.num_kv_heads);
+    return extent.window * (heads + kBlockQueries * group);
 }
 
-/// Compressed rows and outputs of the batch; heads of one window at a time.
-std::int64_t latent_floats(const AttentionConfig& config, const Extent& extent) {
+/// Compressed rows of one window and what is made of them; one head expanded.
+std::int64_t latent_floats(const AttentionConfig& config, const TokenExtent& extent) {
     const LatentConfig& sizes = config.latent;
-    const std::int64_t rows = 2 * (sizes.query_rank + sizes.rank + sizes.rope_dim) +
-                              2 * config.num_heads * sizes.value_dim;
+    const std::int64_t rows = 2 * sizes.query_rank + 5 * (sizes.rank + sizes.rope_dim);
     const std::int64_t key = sizes.nope_dim + sizes.rope_dim;
-    const std::int64_t heads = config.num_heads * (7 * key + 3 * sizes.value_dim);
-    return extent.batch * rows + extent.window * heads + score_floats(config, extent);
+    const std::int64_t heads = config.num_heads * (2 * key + 2 * sizes.value_dim + 2 * sizes.rank);
+    return extent.window * (rows + heads + key + sizes.value_dim + kBlockQueries);
 }
 
-/// Channels and mixed values of the batch beside convolved channels and heads of one window and a
-/// chunk of it; then z, and what it gates.
-std::int64_t delta_net_floats(const DeltaNetConfig& config, const Extent& extent) {
-    constexpr std::int64_t kChunk = 64;
+/// Channels of one window before and after the convolution, z, factors, and mixed values.
+std::int64_t delta_net_floats(const DeltaNetConfig& config, const TokenExtent& extent) {
     const std::int64_t values = config.num_value_heads * config.value_dim;
-    const std::int64_t rows = config.channels() + values + 6 * config.num_value_heads;
-    const std::int64_t of_window = 5 * config.channels() + 3 * values;
-    const std::int64_t of_chunk =
-        kChunk * (10 * kChunk + 4 * config.key_dim + 6 * config.value_dim) +
-        4 * config.key_dim * config.value_dim;
-    return extent.batch * rows +
-           std::max(extent.window * of_window + of_chunk * config.num_value_heads,
-                    extent.batch * 4 * values);
+    const std::int64_t state = config.kernel * config.channels() + values * config.key_dim;
+    return extent.window * (2 * config.channels() + 3 * values + 4 * config.num_value_heads) +
+           state;
 }
 
-std::int64_t mixer_floats(const MoeConfig& config, MixerKind kind, const Extent& extent) {
+std::int64_t mixer_floats(const MoeConfig& config, MixerKind kind, const TokenExtent& extent) {
     switch (kind) {
         case MixerKind::FullAttention:
         case MixerKind::SlidingAttention:
@@ -69,14 +48,14 @@ std::int64_t mixer_floats(const MoeConfig& config, MixerKind kind, const Extent&
         case MixerKind::DeltaNet:
             return delta_net_floats(config.delta_net, extent);
         case MixerKind::ShortConvolution:
-            return 9 * config.hidden_size * extent.batch;
+            return 7 * config.hidden_size * extent.window;
     }
     return 0;
 }
 
 /// What optional statistics hold beside that, and their sums in float64.
 std::int64_t optional_floats(const MoeConfig& config, const StatChoice& stats,
-                             const Extent& extent) {
+                             const TokenExtent& extent) {
     const std::int64_t experts = config.router.num_experts;
     const std::int64_t samples = kProfileSamples;
     std::int64_t floats = 0;
@@ -93,26 +72,42 @@ std::int64_t optional_floats(const MoeConfig& config, const StatChoice& stats,
 
 }  // namespace
 
-std::uint64_t worker_bytes(const MoeConfig& config, const TokenWindows& windows,
-                           std::span<const MicroBatch> batches, const StatChoice& stats) {
-    const Extent extent = extent_of(windows, batches);
+TokenExtent extent_of(const TokenWindows& windows, std::span<const MicroBatch> batches) {
+    TokenExtent extent;
+    for (const MicroBatch& batch : batches) {
+        extent.batch = std::max(extent.batch, batch.num_tokens);
+    }
+    for (const auto& window : windows.windows) {
+        extent.window = std::max(extent.window, static_cast<std::int64_t>(window.size()));
+    }
+    return extent;
+}
+
+TokenExtent extent_of(std::int64_t context) {
+    return {.batch = std::max(context, kMicroBatchTokens), .window = context};
+}
+
+std::uint64_t worker_bytes(const MoeConfig& config, const TokenExtent& extent,
+                           const StatChoice& stats) {
     std::int64_t mixer = 0;
     for (const LayerConfig& layer : config.layers) {
         mixer = std::max(mixer, mixer_floats(config, layer.mixer, extent));
     }
-    // One expert that takes every token, or a dense or shared one.
+    // One expert that takes every token, or a dense or shared one: gate, up and the rounded
+    // activation, what it gives, and logits, scores and choices of the router.
     const std::int64_t width = std::max(
         {config.moe_intermediate_size, config.intermediate_size, config.shared_expert.width});
     const std::int64_t feed_forward =
-        extent.batch * (4 * config.hidden_size + 6 * width + 4 * config.router.num_experts);
-    // The residual stream before, between and after, with its norms, and what is added to it.
-    const std::int64_t streams = 6 * extent.batch * config.hidden_size;
+        extent.batch *
+        (config.hidden_size + 3 * width + 3 * config.router.num_experts + 6 * config.router.top_k);
+    // The residual stream, normalised, rounded, and what is added to it.
+    const std::int64_t streams = 4 * extent.batch * config.hidden_size;
     // In float64, of the batch and of the wave.
     const std::int64_t sums =
         4 * config.router.num_experts * (2 * config.hidden_size + config.moe_intermediate_size);
     return sizeof(float) *
-           static_cast<std::uint64_t>(streams + std::max(mixer, feed_forward) + sums +
-                                      optional_floats(config, stats, extent));
+           static_cast<std::uint64_t>(streams + mixer + feed_forward + sums +
+                                      optional_floats(config, stats, extent) + kPackedFloats);
 }
 
 }  // namespace espalier

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cancel.h"
+#include "kernels/matmul_bf16.h"
 #include "kernels/matmul_float.h"
 #include "kernels/matmul_integer.h"
 #include "kernels/vector_ops.h"
@@ -16,9 +17,11 @@ constexpr std::size_t kPieceProducts = std::size_t{1} << 17;
 /// A piece has whole tiles of the kernels.
 constexpr std::size_t kPieceRows = 16;
 
-std::size_t rows_per_piece(std::size_t columns, std::size_t num_vectors) {
+std::size_t rows_per_piece(Arithmetic arithmetic, std::size_t columns, std::size_t num_vectors) {
+    const std::size_t least =
+        arithmetic == Arithmetic::BFloat16 ? kernels::kBf16BlockRows : kPieceRows;
     const std::size_t rows = kPieceProducts / std::max<std::size_t>(columns * num_vectors, 1);
-    return std::max(kPieceRows, rows / kPieceRows * kPieceRows);
+    return std::max(least, rows / kPieceRows * kPieceRows);
 }
 
 }  // namespace
@@ -28,9 +31,13 @@ void Activations::assign(const Compute& compute, std::span<const float> values,
     values_ = values;
     columns_ = columns;
     num_rows_ = values.size() / columns;
-    has_bf16_ = compute.arithmetic == Arithmetic::Integer16;
-    has_integers_ = has_bf16_ && columns % kernels::kIntegerGroup == 0;
+    has_pairs_ = compute.arithmetic == Arithmetic::BFloat16 && kernels::has_matmul_bf16() &&
+                 columns % 2 == 0;
+    has_bf16_ = compute.arithmetic != Arithmetic::Float32 && !has_pairs_;
+    has_integers_ =
+        compute.arithmetic == Arithmetic::Integer16 && columns % kernels::kIntegerGroup == 0;
     if (has_integers_) quantise(compute);
+    if (has_pairs_) round_to_pairs(compute);
     if (has_bf16_) round_to_bf16(compute);
 }
 
@@ -40,6 +47,15 @@ void Activations::round_to_bf16(const Compute& compute) {
         for (std::size_t i = begin * columns_; i < end * columns_; ++i) {
             rounded[i] = bf16_to_float(float_to_bf16(values_[i]));
         }
+    });
+}
+
+void Activations::round_to_pairs(const Compute& compute) {
+    const auto rounded = pairs_.take(values_.size());
+    compute.pool.parallel_for(num_rows_, 16, [&](std::size_t begin, std::size_t end) {
+        const std::size_t count = (end - begin) * columns_;
+        kernels::round_to_bf16(values_.subspan(begin * columns_, count),
+                               rounded.subspan(begin * columns_, count));
     });
 }
 
@@ -62,7 +78,7 @@ void Activations::quantise(const Compute& compute) {
 void Activations::multiply(const kernels::MatrixView& weights, kernels::RowRange rows,
                            std::span<const std::int32_t> picked, kernels::ProductsView out,
                            Arithmetic arithmetic) const {
-    const bool may_round = arithmetic == Arithmetic::Integer16;
+    const bool may_round = arithmetic != Arithmetic::Float32;
     const std::size_t count = picked.empty() ? num_rows_ : picked.size();
     if (may_round && has_integers_ && kernels::has_matmul_integer(weights.dtype)) {
         const std::size_t num_groups = columns_ / kernels::kIntegerGroup;
@@ -78,6 +94,15 @@ void Activations::multiply(const kernels::MatrixView& weights, kernels::RowRange
                                 out);
         return;
     }
+    if (may_round && has_pairs_ && weights.dtype == DType::BF16) {
+        kernels::matmul_bf16(weights, rows,
+                             {.values = pairs_.first(values_.size()),
+                              .count = count,
+                              .stride = columns_,
+                              .picked = picked},
+                             out);
+        return;
+    }
     const bool rounded = may_round && has_bf16_ && weights.dtype == DType::BF16;
     const auto values = rounded ? bf16_.first(values_.size()) : values_;
     kernels::matmul_float(weights, rows,
@@ -87,7 +112,7 @@ void Activations::multiply(const kernels::MatrixView& weights, kernels::RowRange
 
 void linear(const Compute& compute, const kernels::MatrixView& weights, const Activations& x,
             std::span<float> out) {
-    const std::size_t piece = rows_per_piece(weights.columns, x.num_rows());
+    const std::size_t piece = rows_per_piece(compute.arithmetic, weights.columns, x.num_rows());
     compute.pool.parallel_for(weights.rows, piece, [&](std::size_t begin, std::size_t end) {
         throw_if_stopped(compute.stop);
         x.multiply(weights, {begin, end}, {}, {.values = out, .stride = weights.rows},

@@ -19,6 +19,8 @@ public:
     void assign(const Compute& compute, std::span<const float> values, std::size_t columns);
 
     std::size_t num_rows() const noexcept { return num_rows_; }
+    /// [rows, columns], as they came.
+    std::span<const float> values() const noexcept { return values_; }
 
     /// Products of the picked vectors (all if empty) with a piece of the weights, on this thread.
     /// Float32 passes the rounded forms by, even where assign() made them.
@@ -29,16 +31,19 @@ public:
 private:
     void quantise(const Compute& compute);
     void round_to_bf16(const Compute& compute);
+    void round_to_pairs(const Compute& compute);
 
     std::span<const float> values_;
     std::size_t columns_ = 0;
     std::size_t num_rows_ = 0;
     bool has_integers_ = false;
     bool has_bf16_ = false;
+    bool has_pairs_ = false;
     Scratch<std::int16_t> integers_;
     Scratch<float> scales_;
     Scratch<float> sums_;
-    Scratch<float> bf16_;  ///< values that bfloat16 can say
+    Scratch<float> bf16_;           ///< values that bfloat16 can say
+    Scratch<std::uint16_t> pairs_;  ///< the same, as bfloat16
 };
 
 /// out[t, r] = dot(x[t], weights[r]) for all rows of `weights`, spread over the pool.

@@ -190,6 +190,8 @@ void Attention::apply_gate(const Compute& compute, std::size_t num_tokens) {
 void Attention::forward(const Compute& compute, const AttentionWeights& weights,
                         KeyValueCache& cache, const MixerInputs& inputs, std::span<float> out) {
     const Call call{weights, cache, inputs};
+    inputs.show({TensorRole::AttentionQ, TensorRole::AttentionK, TensorRole::AttentionV},
+                inputs.x.values());
     project(compute, call);
     norm_and_rotate(compute, call);
     const std::size_t num_tokens = inputs.x.num_rows();
@@ -200,6 +202,7 @@ void Attention::forward(const Compute& compute, const AttentionWeights& weights,
     if (config_.has_output_gate) apply_gate(compute, num_tokens);
     const auto width = static_cast<std::size_t>(config_.num_heads * config_.head_dim);
     mixed_rows_.assign(compute, mixed_.first(num_tokens * width), width);
+    inputs.show({TensorRole::AttentionOutput}, mixed_rows_.values());
     linear(compute, weights.output.view(), mixed_rows_, out);
     add_bias(weights.output_bias, out);
 }

@@ -152,6 +152,9 @@ void DeltaNet::gate(const Compute& compute, std::span<const float> norm) {
 void DeltaNet::forward(const Compute& compute, const DeltaNetWeights& weights,
                        RecurrentState& state, const MixerInputs& inputs, std::span<float> out) {
     num_tokens_ = inputs.x.num_rows();
+    inputs.show(
+        {TensorRole::DeltaQkv, TensorRole::DeltaZ, TensorRole::DeltaBeta, TensorRole::DeltaDecay},
+        inputs.x.values());
     project(compute, weights, inputs.x);
     prepare_factors(weights);
     const auto values = state.advance(inputs.position, num_tokens_);
@@ -161,6 +164,7 @@ void DeltaNet::forward(const Compute& compute, const DeltaNetWeights& weights,
     gate(compute, weights.norm);
     const std::size_t width = value_heads_ * value_dim_;
     mixed_rows_.assign(compute, mixed_.first(num_tokens_ * width), width);
+    inputs.show({TensorRole::DeltaOutput}, mixed_rows_.values());
     linear(compute, weights.output.view(), mixed_rows_, out);
 }
 

@@ -1,10 +1,13 @@
 #include "infer/feed_forward.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 
 #include "base/cancel.h"
 #include "kernels/gate_ops.h"
+#include "kernels/matmul_bf16.h"
 #include "kernels/vector_ops.h"
 
 namespace espalier {
@@ -14,6 +17,14 @@ namespace {
 constexpr std::size_t kPieceRows = 16;
 constexpr std::size_t kPieceRowsOfOne = 64;
 constexpr std::size_t kCombineTokens = 16;
+
+// Matrices that are multiplied with the same rows.
+constexpr std::array kRouter{TensorRole::Router};
+constexpr std::array kSharedInputs{TensorRole::SharedGate, TensorRole::SharedUp};
+constexpr std::array kSharedInner{TensorRole::SharedDown};
+constexpr std::array kSharedScore{TensorRole::SharedScore};
+constexpr std::array kDenseInputs{TensorRole::DenseGate, TensorRole::DenseUp};
+constexpr std::array kDenseInner{TensorRole::DenseDown};
 
 }  // namespace
 
@@ -53,11 +64,13 @@ void FeedForward::prepare_experts(const Compute& compute) {
     });
 }
 
-void FeedForward::cut_into_pieces(std::size_t num_rows) {
+void FeedForward::cut_into_pieces(const Compute& compute, std::size_t num_rows) {
     pieces_.clear();
     for (const Group& group : groups_) {
-        const std::size_t step =
-            group.last_slot - group.first_slot == 1 ? kPieceRowsOfOne : kPieceRows;
+        const std::size_t step = compute.arithmetic == Arithmetic::BFloat16
+                                     ? kernels::kBf16BlockRows
+                                 : group.last_slot - group.first_slot == 1 ? kPieceRowsOfOne
+                                                                           : kPieceRows;
         for (std::size_t row = 0; row < num_rows; row += step) {
             pieces_.push_back({&group, row, std::min(row + step, num_rows)});
         }
@@ -96,7 +109,7 @@ void FeedForward::gate_and_up(const Compute& compute, const Activations& x,
         const auto unused = gate.subspan(group.first_slot * width_, count * width_);
         std::fill(unused.begin(), unused.end(), 0.0F);
     }
-    cut_into_pieces(width_);
+    cut_into_pieces(compute, width_);
     compute.pool.parallel_for(pieces_.size(), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
             throw_if_stopped(compute.stop);
@@ -124,7 +137,7 @@ void FeedForward::down(const Compute& compute, std::span<float> slots_out) {
     // Slots are the rows of inner_: each group takes its own, in order.
     slot_rows_.resize(num_slots);
     for (std::size_t s = 0; s < num_slots; ++s) slot_rows_[s] = static_cast<std::int32_t>(s);
-    cut_into_pieces(hidden);
+    cut_into_pieces(compute, hidden);
     compute.pool.parallel_for(pieces_.size(), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
             throw_if_stopped(compute.stop);
@@ -172,21 +185,98 @@ void FeedForward::combine(const Compute& compute, const Routing& routing, std::s
     });
 }
 
-void FeedForward::run_single(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
-                             std::span<float> out) {
-    slot_token_.resize(num_tokens_);
-    for (std::size_t t = 0; t < num_tokens_; ++t) slot_token_[t] = static_cast<std::int32_t>(t);
-    groups_.assign(1, {&mlp, 0, num_tokens_});
+void FeedForward::run_mlp(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
+                          const ExpertConfig& config, std::span<float> out) {
+    groups_.assign(1, {&mlp, 0, slot_token_.size()});
     constants_.clear();
     prepare_experts(compute);
-    gate_and_up(compute, x, {});
+    gate_and_up(compute, x, config);
     down(compute, out);
 }
 
-void FeedForward::add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
+void FeedForward::run_single(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
                              std::span<float> out) {
+    slot_token_.resize(num_tokens_);
+    std::iota(slot_token_.begin(), slot_token_.end(), 0);
+    run_mlp(compute, mlp, x, {}, out);
+}
+
+ExpertRows FeedForward::run_expert(const Compute& compute, LayerWeights& weights,
+                                   std::int64_t expert, const Activations& x) {
+    GatedMlpWeights& mlp = weights.experts[static_cast<std::size_t>(expert)];
+    const std::size_t num_slots = slot_token_.size();
+    const std::size_t hidden = x.values().size() / num_tokens_;
+    const auto out = slot_out_.take(num_slots * hidden);
+    ExpertRows rows{.expert = expert,
+                    .tokens = slot_token_,
+                    .weights = {},
+                    .input = x.values(),
+                    .activation = {},
+                    .output = out};
+    if (mlp.is_constant()) {
+        groups_.clear();
+        constants_.assign(1, {&mlp, 0, num_slots});
+        fill_constants(out);
+        return rows;
+    }
+    run_mlp(compute, mlp, x, experts_, out);
+    rows.activation = gate_.first(num_slots * width_);
+    return rows;
+}
+
+void FeedForward::run_in_turn(const Compute& compute, LayerWeights& weights, const Activations& x,
+                              const Routing& routing, std::span<float> out,
+                              ForwardObserver& observer) {
+    const std::size_t hidden = out.size() / num_tokens_;
+    const std::size_t top_k = routing.selected.size() / num_tokens_;
+    std::vector<std::vector<std::size_t>> places(weights.experts.size());  // in `selected`
+    for (std::size_t i = 0; i < routing.selected.size(); ++i) {
+        places[static_cast<std::size_t>(routing.selected[i])].push_back(i);
+    }
+    std::vector<std::vector<std::int32_t>> extra(weights.experts.size());
+    for (std::size_t t = 0; const std::int64_t expert : observer.extra_experts()) {
+        if (expert >= 0)
+            extra[static_cast<std::size_t>(expert)].push_back(static_cast<std::int32_t>(t));
+        ++t;
+    }
+    std::vector<float> gates;
+    std::fill(out.begin(), out.end(), 0.0F);
+    for (std::size_t e = 0; e < weights.experts.size(); ++e) {
+        if (!extra[e].empty()) {
+            slot_token_ = extra[e];
+            observer.on_extra_expert(run_expert(compute, weights, static_cast<std::int64_t>(e), x));
+        }
+        if (!places[e].empty()) {
+            slot_token_.clear();
+            gates.clear();
+            for (const std::size_t i : places[e]) {
+                slot_token_.push_back(static_cast<std::int32_t>(i / top_k));
+                gates.push_back(routing.weights[i]);
+            }
+            ExpertRows rows = run_expert(compute, weights, static_cast<std::int64_t>(e), x);
+            rows.weights = gates;
+            observer.on_expert(rows);
+            for (std::size_t i = 0; i < gates.size(); ++i) {
+                kernels::add_scaled(
+                    gates[i], rows.output.subspan(i * hidden, hidden),
+                    out.subspan(static_cast<std::size_t>(slot_token_[i]) * hidden, hidden));
+            }
+        }
+        if (!compute.keeps_experts) weights.experts[e].release();
+    }
+}
+
+void FeedForward::add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
+                             std::span<float> out, ForwardObserver* observer) {
     const auto shared = slot_out_.take(out.size());
     run_single(compute, weights.shared, x, shared);
+    if (observer != nullptr) {
+        observer->on_input(kSharedInputs, x.values(), num_tokens_);
+        observer->on_input(kSharedInner, inner_.values(), num_tokens_);
+        if (!weights.shared_score.is_empty()) {
+            observer->on_input(kSharedScore, x.values(), num_tokens_);
+        }
+    }
     if (weights.shared_score.is_empty()) {
         kernels::add(shared, out);
         return;
@@ -204,8 +294,13 @@ void FeedForward::add_shared(const Compute& compute, LayerWeights& weights, cons
 
 void FeedForward::forward_experts(const Compute& compute, LayerWeights& weights,
                                   const Activations& x, const Routing& routing,
-                                  std::span<float> out) {
+                                  std::span<float> out, ForwardObserver* observer) {
     num_tokens_ = x.num_rows();
+    if (observer != nullptr) {
+        observer->on_input(kRouter, x.values(), num_tokens_);
+        run_in_turn(compute, weights, x, routing, out, *observer);
+        return;
+    }
     group_by_expert(weights, routing);
     prepare_experts(compute);
     const auto slots_out = slot_out_.take(slot_token_.size() * (out.size() / num_tokens_));
@@ -218,9 +313,12 @@ void FeedForward::forward_experts(const Compute& compute, LayerWeights& weights,
 }
 
 void FeedForward::forward_dense(const Compute& compute, LayerWeights& weights, const Activations& x,
-                                std::span<float> out) {
+                                std::span<float> out, ForwardObserver* observer) {
     num_tokens_ = x.num_rows();
     run_single(compute, weights.experts.front(), x, out);
+    if (observer == nullptr) return;
+    observer->on_input(kDenseInputs, x.values(), num_tokens_);
+    observer->on_input(kDenseInner, inner_.values(), num_tokens_);
 }
 
 }  // namespace espalier

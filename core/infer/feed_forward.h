@@ -10,6 +10,7 @@
 #include "infer/router.h"
 #include "infer/scratch.h"
 #include "infer/weights.h"
+#include "model/forward_observer.h"
 
 namespace espalier {
 
@@ -20,15 +21,17 @@ public:
     explicit FeedForward(const MoeConfig& config) : experts_(config.experts) {}
 
     /// Sum over each token's experts of weight * expert(x), experts ascending. out: [tokens,
-    /// hidden].
+    /// hidden]. For an observer, one that watches parts, experts are computed one by one: slower on
+    /// many threads, the same numbers.
     void forward_experts(const Compute& compute, LayerWeights& weights, const Activations& x,
-                         const Routing& routing, std::span<float> out);
+                         const Routing& routing, std::span<float> out,
+                         ForwardObserver* observer = nullptr);
     /// Adds the shared expert of a layer that has one, for the tokens of forward_experts().
     void add_shared(const Compute& compute, LayerWeights& weights, const Activations& x,
-                    std::span<float> out);
+                    std::span<float> out, ForwardObserver* observer = nullptr);
     /// The layer's single MLP for every token. out: [tokens, hidden].
     void forward_dense(const Compute& compute, LayerWeights& weights, const Activations& x,
-                       std::span<float> out);
+                       std::span<float> out, ForwardObserver* observer = nullptr);
 
 private:
     /// Tokens of one expert: slots [first_slot, last_slot).
@@ -46,16 +49,24 @@ private:
 
     void group_by_expert(LayerWeights& weights, const Routing& routing);
     void prepare_experts(const Compute& compute);
-    void cut_into_pieces(std::size_t num_rows);
+    void cut_into_pieces(const Compute& compute, std::size_t num_rows);
     void gate_and_up(const Compute& compute, const Activations& x, const ExpertConfig& config);
     void activate(const Piece& piece, const ExpertConfig& config, std::size_t slot);
     /// What constants give, in their slots.
     void fill_constants(std::span<float> slots_out) const;
     void down(const Compute& compute, std::span<float> slots_out);
     void combine(const Compute& compute, const Routing& routing, std::span<float> out);
+    /// What one MLP gives the tokens in slot_token_. out: [slots, hidden].
+    void run_mlp(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
+                 const ExpertConfig& config, std::span<float> out);
     /// One MLP for all tokens.
     void run_single(const Compute& compute, GatedMlpWeights& mlp, const Activations& x,
                     std::span<float> out);
+    void run_in_turn(const Compute& compute, LayerWeights& weights, const Activations& x,
+                     const Routing& routing, std::span<float> out, ForwardObserver& observer);
+    /// An expert on the tokens in slot_token_, as an observer sees it; valid until the next.
+    ExpertRows run_expert(const Compute& compute, LayerWeights& weights, std::int64_t expert,
+                          const Activations& x);
 
     const ExpertConfig& experts_;
     std::vector<Group> groups_;     ///< of experts with weights

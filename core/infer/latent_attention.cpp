@@ -68,6 +68,9 @@ bool LatentAttention::expands(std::size_t num_tokens, std::size_t num_keys) cons
 void LatentAttention::make_queries(const Compute& compute, const Call& call) {
     const LatentWeights& weights = call.weights;
     const std::size_t num_tokens = call.num_tokens();
+    call.inputs.show({weights.q_down.is_empty() ? TensorRole::LatentQ : TensorRole::LatentQDown,
+                      TensorRole::LatentKvDown},
+                     call.inputs.x.values());
     const auto q = q_.take(num_tokens * num_heads() * query_dim());
     if (weights.q_down.is_empty()) {
         linear(compute, weights.q.view(), call.inputs.x, q);
@@ -81,6 +84,7 @@ void LatentAttention::make_queries(const Compute& compute, const Call& call) {
             kernels::rms_norm(row, weights.q_norm, kLatentNormEpsilon, row);
         }
         q_rows_.assign(compute, down, rank);
+        call.inputs.show({TensorRole::LatentQUp}, down);
         linear(compute, weights.q_up.view(), q_rows_, q);
     }
     compute.pool.parallel_for(num_tokens, 4, [&](std::size_t begin, std::size_t end) {
@@ -105,6 +109,27 @@ void LatentAttention::make_rows(const Compute& compute, const Call& call) {
         call.inputs.rope.rotate(t, row.subspan(rank));
     }
     call.cache.write(size(call.inputs.position), rows);
+    if (call.inputs.observer != nullptr) show_latents(call, rows);
+}
+
+/// What the matrices from the compressed rows to keys and values are multiplied with, whether or
+/// not this pass does so.
+void LatentAttention::show_latents(const Call& call, std::span<const float> rows) {
+    const std::size_t rank = size(config_.latent.rank);
+    const std::size_t width = rank + size(config_.latent.rope_dim);
+    const std::size_t nope = size(config_.latent.nope_dim);
+    const std::size_t heads = call.num_tokens() * num_heads();
+    std::vector<float> shown(call.num_tokens() * rank);
+    for (std::size_t t = 0; t < call.num_tokens(); ++t) {
+        std::copy_n(rows.data() + t * width, rank, shown.data() + t * rank);
+    }
+    call.inputs.show({TensorRole::LatentValueUp}, shown);
+    shown.resize(heads * nope);
+    for (std::size_t h = 0; h < heads; ++h) {
+        std::copy_n(q_.first((h + 1) * query_dim()).data() + h * query_dim(), nope,
+                    shown.data() + h * nope);
+    }
+    call.inputs.show({TensorRole::LatentKeyUp}, shown);
 }
 
 void LatentAttention::absorb_heads(const Call& call, const HeadBlock& block) {
@@ -252,6 +277,7 @@ void LatentAttention::forward(const Compute& compute, const LatentWeights& weigh
     }
     const std::size_t width = num_heads() * size(config_.latent.value_dim);
     mixed_rows_.assign(compute, mixed_.first(call.num_tokens() * width), width);
+    inputs.show({TensorRole::AttentionOutput}, mixed_rows_.values());
     linear(compute, weights.output.view(), mixed_rows_, out);
     add_bias(weights.output_bias, out);
 }

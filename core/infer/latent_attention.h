@@ -35,6 +35,7 @@ private:
     bool expands(std::size_t num_tokens, std::size_t num_keys) const noexcept;
     void make_queries(const Compute& compute, const Call& call);
     void make_rows(const Compute& compute, const Call& call);
+    void show_latents(const Call& call, std::span<const float> rows);
     void attend_absorbed(const Compute& compute, const Call& call);
     void absorb_heads(const Call& call, const HeadBlock& block);
     void attend_expanded(const Compute& compute, const Call& call);

@@ -12,6 +12,7 @@ void ShortConvolution::forward(const Compute& compute, const ShortConvolutionWei
                                std::span<float> out) {
     const std::size_t num_tokens = inputs.x.num_rows();
     const std::size_t width = weights.in.view().rows / 3;
+    inputs.show({TensorRole::ConvolutionIn}, inputs.x.values());
     const auto parts = parts_.take(num_tokens * 3 * width);
     linear(compute, weights.in.view(), inputs.x, parts);
     add_bias(weights.in_bias, parts);
@@ -33,6 +34,7 @@ void ShortConvolution::forward(const Compute& compute, const ShortConvolutionWei
         kernels::multiply(part(t, 1), mixed.subspan(t * width, width));
     }
     mixed_rows_.assign(compute, mixed, width);
+    inputs.show({TensorRole::ConvolutionOut}, mixed);
     linear(compute, weights.out.view(), mixed_rows_, out);
     add_bias(weights.out_bias, out);
 }

@@ -65,6 +65,11 @@ std::vector<LayerWeights> load_layers(const ModelSource& source) {
     return layers;
 }
 
+/// Who is told of a layer's parts.
+ForwardObserver* watcher_of(ForwardObserver* observer) {
+    return observer != nullptr && observer->watches_parts() ? observer : nullptr;
+}
+
 void tell(ForwardObserver* observer, Activation what, std::size_t index,
           std::span<const float> rows) {
     if (observer != nullptr) {
@@ -159,7 +164,8 @@ void Transformer::run_mixer(const Compute& compute, std::size_t layer, std::span
                    {.x = rows_,
                     .rope = rope_,
                     .position = position,
-                    .sliding_window = config().layers[layer].sliding_window},
+                    .sliding_window = config().layers[layer].sliding_window,
+                    .observer = watcher_of(observer)},
                    step_out);
     tell(observer, Activation::AttentionOutput, layer, step_out);
     add_to_residual(step_out, hidden);
@@ -178,6 +184,7 @@ void Transformer::prepare_feed_forward(const Compute& compute, std::size_t layer
 void Transformer::run_feed_forward(const Compute& compute, std::size_t layer,
                                    std::span<float> hidden, ForwardObserver* observer) {
     prepare_feed_forward(compute, layer, hidden);
+    if (observer != nullptr) observer->on_residual(hidden);
     const auto step_out = step_out_.take(hidden.size());
     feed_forward(compute, layer, step_out, observer);
     tell(observer, Activation::FeedForwardOutput, layer, step_out);
@@ -195,7 +202,7 @@ void Transformer::feed_forward(const Compute& compute, std::size_t layer, std::s
                                ForwardObserver* observer) {
     LayerWeights& weights = layers_[layer];
     if (config().layers[layer].feed_forward == FeedForwardKind::Dense) {
-        feed_forward_.forward_dense(compute, weights, rows_, out);
+        feed_forward_.forward_dense(compute, weights, rows_, out, watcher_of(observer));
         return;
     }
     const RouterConfig router = config().router_of(static_cast<std::int64_t>(layer));
@@ -213,9 +220,11 @@ void Transformer::feed_forward(const Compute& compute, std::size_t layer, std::s
                                                                 .weights = routing_.weights,
                                                                 .scores = routing_.scores});
     }
-    feed_forward_.forward_experts(compute, weights, rows_, routing_, out);
+    feed_forward_.forward_experts(compute, weights, rows_, routing_, out, watcher_of(observer));
     if (observer != nullptr) observer->on_routed_output(static_cast<std::int64_t>(layer), out);
-    if (!weights.shared.gate.is_empty()) feed_forward_.add_shared(compute, weights, rows_, out);
+    if (!weights.shared.gate.is_empty()) {
+        feed_forward_.add_shared(compute, weights, rows_, out, watcher_of(observer));
+    }
 }
 
 void Transformer::run_head(const Compute& compute, std::span<const float> hidden,

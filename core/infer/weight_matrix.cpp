@@ -94,6 +94,12 @@ bool WeightMatrix::view_pair() {
     return true;
 }
 
+std::uint64_t WeightMatrix::copy_bytes() const noexcept {
+    if (!is_copy_) return 0;
+    if (source_->stored(key_)) return view_.rows * row_bytes(view_.dtype, view_.columns);
+    return view_.rows * view_.columns * sizeof(float);
+}
+
 void WeightMatrix::prepare() {
     if (!is_copy_ || is_ready()) return;
     if (const auto stored = source_->stored(key_)) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/matrix_view.h"
 #include "model/model_source.h"
@@ -23,6 +24,8 @@ public:
     /// Its bytes are there once is_ready(); rows and columns always.
     const kernels::MatrixView& view() const noexcept { return view_; }
     bool is_ready() const noexcept { return is_empty() || view_.bytes.data() != nullptr; }
+    /// Memory that a copy takes, at most; 0 = none is needed.
+    std::uint64_t copy_bytes() const noexcept;
     /// Makes the copy if one is needed and not there.
     void prepare();
     /// Drops the copy, if there is one.

@@ -173,6 +173,10 @@ void GatedMlpWeights::prepare() {
     for (WeightMatrix* matrix : matrices()) matrix->prepare();
 }
 
+void GatedMlpWeights::release() noexcept {
+    for (WeightMatrix* matrix : matrices()) matrix->release();
+}
+
 void LayerWeights::prepare() {
     std::visit(
         [](auto& weights) {
@@ -184,6 +188,16 @@ void LayerWeights::prepare() {
     shared_score.prepare();
 }
 
+std::uint64_t LayerWeights::copy_bytes() noexcept {
+    std::uint64_t bytes = router.copy_bytes() + shared.copy_bytes() + shared_score.copy_bytes();
+    std::visit(
+        [&](auto& weights) {
+            for (WeightMatrix* matrix : weights.matrices()) bytes += matrix->copy_bytes();
+        },
+        mixer);
+    return bytes;
+}
+
 void LayerWeights::release() noexcept {
     std::visit(
         [](auto& weights) {
@@ -192,10 +206,8 @@ void LayerWeights::release() noexcept {
         mixer);
     router.release();
     shared_score.release();
-    for (WeightMatrix* matrix : shared.matrices()) matrix->release();
-    for (GatedMlpWeights& expert : experts) {
-        for (WeightMatrix* matrix : expert.matrices()) matrix->release();
-    }
+    shared.release();
+    for (GatedMlpWeights& expert : experts) expert.release();
 }
 
 }  // namespace espalier

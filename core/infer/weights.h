@@ -68,6 +68,11 @@ struct GatedMlpWeights {
     auto matrices() noexcept { return std::array{&gate, &up, &down}; }
     bool is_ready() const noexcept { return gate.is_ready() && up.is_ready() && down.is_ready(); }
     void prepare();
+    void release() noexcept;
+    /// Of all copies, at most.
+    std::uint64_t copy_bytes() const noexcept {
+        return gate.copy_bytes() + up.copy_bytes() + down.copy_bytes();
+    }
 };
 
 struct LayerWeights {
@@ -85,6 +90,8 @@ struct LayerWeights {
     void prepare();
     /// Drops all copies.
     void release() noexcept;
+    /// Of the copies that prepare() makes, at most.
+    std::uint64_t copy_bytes() noexcept;
 };
 
 /// Resolves the tensors of a layer. Matrices are not read: their pages are touched when they are

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
+
+#include "model/tensor_role.h"
 
 namespace espalier {
 
@@ -27,6 +30,16 @@ struct RoutingView {
     std::span<const float> scores = {};
 };
 
+/// One expert's share of a batch, as it was computed. Shapes are outermost first.
+struct ExpertRows {
+    std::int64_t expert = 0;
+    std::span<const std::int32_t> tokens;  ///< rows of the batch that chose it, ascending
+    std::span<const float> weights;        ///< [rows], what multiplies the outputs
+    std::span<const float> input;          ///< [tokens of the batch, hidden], of gate and up
+    std::span<const float> activation;     ///< [rows, width], of down; empty for a constant
+    std::span<const float> output;         ///< [rows, hidden], before the weight
+};
+
 /// Watches a forward pass of either engine. Called on the computing thread, rows in token order.
 class ForwardObserver {
 public:
@@ -37,6 +50,24 @@ public:
     /// What the routed experts of a layer give [tokens, hidden], before any shared expert is added.
     /// Told by the native engine alone.
     virtual void on_routed_output(std::int64_t /*layer*/, std::span<const float> /*rows*/) {}
+
+    // What follows is told by the native engine alone, to whom watches_parts().
+
+    virtual bool watches_parts() const { return false; }
+    /// Input [num_tokens, columns] of matrices that are no expert's; several roles share one input,
+    /// and a role's rows may come in several calls. LatentKeyUp: the queries' part without
+    /// position, which is what GGUF files multiply it with.
+    virtual void on_input(std::span<const TensorRole> /*roles*/, std::span<const float> /*rows*/,
+                          std::size_t /*num_tokens*/) {}
+    /// The residual stream that the feed-forward block's output is added to.
+    virtual void on_residual(std::span<const float> /*rows*/) {}
+    /// After on_routing(), experts ascending.
+    virtual void on_expert(const ExpertRows& /*rows*/) {}
+    /// Experts to evaluate beside the chosen ones for on_extra_expert() alone, one a token, -1 for
+    /// none: nothing that the layer computes changes. Empty: none. Asked after on_routing().
+    virtual std::span<const std::int64_t> extra_experts() const { return {}; }
+    /// @param rows without weights
+    virtual void on_extra_expert(const ExpertRows& /*rows*/) {}
 };
 
 }  // namespace espalier

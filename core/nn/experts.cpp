@@ -1,7 +1,5 @@
 #include "nn/experts.h"
 
-#include <optional>
-
 #include <c10/core/GradMode.h>
 
 #include "base/cancel.h"
@@ -40,14 +38,6 @@ void add_weighted_rows(const ExpertCall& call, std::span<float> out) {
     }
 }
 
-/// Experts that the tap alone asks for.
-std::optional<ExpertGroups> extra_groups(const ExpertsContext& context, const RoutedRows& routing) {
-    if (context.tap == nullptr) return std::nullopt;
-    const torch::Tensor extra = context.tap->extra_experts(routing);
-    if (!extra.defined()) return std::nullopt;
-    return ExpertGroups(extra, context.num_experts);
-}
-
 /// One expert on some of the rows.
 ExpertCall call_of(const ExpertsContext& context, const GatedMlp& mlp, const torch::Tensor& rows,
                    std::span<const std::int64_t> tokens) {
@@ -65,22 +55,14 @@ ExpertCall call_of(const ExpertsContext& context, const GatedMlp& mlp, const tor
 
 torch::Tensor infer(const ExpertsContext& context, const torch::Tensor& rows,
                     const RoutedRows& routing, const ExpertGroups& groups) {
-    const auto extra = extra_groups(context, routing);
     torch::Tensor out = torch::zeros_like(rows);
     const std::span<const float> weights = values(routing.weights);
     std::vector<float> own_weights;
     for (std::int64_t expert = 0; expert < context.num_experts; ++expert) {
         throw_if_stopped(context.stop);
         const auto tokens = groups.tokens(expert);
-        const auto extra_tokens = extra ? extra->tokens(expert) : std::span<const std::int64_t>();
-        if (tokens.empty() && extra_tokens.empty()) continue;
-        const GatedMlp mlp = context.experts.at(expert);
-        if (!extra_tokens.empty()) {
-            ExpertCall call = call_of(context, mlp, rows, extra_tokens);
-            call.expert = expert;
-            context.tap->on_extra_expert(call);
-        }
         if (tokens.empty()) continue;
+        const GatedMlp mlp = context.experts.at(expert);
         own_weights.clear();
         for (const std::int64_t slot : groups.slots(expert)) {
             own_weights.push_back(weights[static_cast<std::size_t>(slot)]);

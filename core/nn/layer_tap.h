@@ -40,11 +40,6 @@ public:
     virtual void on_residual(const torch::Tensor& /*rows*/) {}
     virtual void on_routing(const RoutedRows& /*routing*/) {}
     virtual void on_expert(const ExpertCall& /*call*/) {}
-    /// Experts to evaluate beside the chosen ones, one a token, [tokens, 1] int64, for
-    /// on_extra_expert() alone: nothing that the layer computes changes. Undefined: none.
-    virtual torch::Tensor extra_experts(const RoutedRows& /*routing*/) { return {}; }
-    /// @param call without weights
-    virtual void on_extra_expert(const ExpertCall& /*call*/) {}
     /// Sum of weight * output over the chosen experts, before any shared expert's is added.
     virtual void on_routed_output(const torch::Tensor& /*rows*/) {}
     virtual void on_feed_forward_output(const torch::Tensor& /*rows*/) {}

@@ -1,5 +1,6 @@
 #include "pipeline/builtin_stages.h"
 
+#include "pipeline/calibrate_stage.h"
 #include "pipeline/evaluate_stage.h"
 #include "pipeline/make_stage.h"
 #include "pipeline/prune_stage.h"
@@ -8,7 +9,8 @@
 namespace espalier {
 
 std::list<Stage> builtin_stages() {
-    return {make_stage<PruneConfig>("prune", 1.0, run_prune),
+    return {make_stage<CalibrateConfig>("calibrate", 4.0, run_calibrate),
+            make_stage<PruneConfig>("prune", 1.0, run_prune),
             make_stage<QuantizeConfig>("quantize", 2.0, run_quantize),
             make_stage<EvaluateConfig>("evaluate", 4.0, run_evaluate)};
 }

@@ -6,7 +6,7 @@
 
 namespace espalier {
 
-/// The stages that need no libtorch.
+/// The stages of the library itself.
 std::list<Stage> builtin_stages();
 
 }  // namespace espalier

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "base/thread_pool.h"
+#include "calib/calibration_memory.h"
+#include "calib/worker_memory.h"
 #include "eval/mask_probe.h"
 #include "pipeline/evaluate_stage.h"
 #include "pipeline/measured_selection.h"
@@ -27,8 +29,7 @@ constexpr double kEncodedWeights = 4e6;            ///< K-quants with their sear
 constexpr double kStageSeconds = 0.5;              ///< opening and hashing
 constexpr double kBytesPerToken = 3.0;             ///< of text
 constexpr std::uint64_t kBaseBytes = 64ULL << 20;  ///< the program with its buffers
-constexpr std::uint64_t kTorchBytes = 256ULL << 20;  ///< with libtorch
-constexpr std::uint64_t kHeaderBytes = 1U << 20;     ///< JSON and padding beside the weights
+constexpr std::uint64_t kHeaderBytes = 1U << 20;   ///< JSON and padding beside the weights
 
 /// Walks the stages; knows the newest model as it will be.
 class Estimator {
@@ -66,12 +67,6 @@ private:
         return is_expert_role(role) || is_router_role(role);
     }
 
-    /// Parameters that one layer holds, in float32.
-    std::uint64_t layer_bytes() const {
-        const auto layers = std::max<std::int64_t>(1, config_.num_layers());
-        return 4 * count_parameters(config_).total / static_cast<std::uint64_t>(layers);
-    }
-
     double forward_seconds(double tokens) const {
         const auto active = static_cast<double>(count_parameters(config_).active);
         return 2 * active * tokens / (kForwardFlops * threads_);
@@ -98,7 +93,11 @@ private:
         estimate.output_bytes =
             routed * experts * (4 * (2 * hidden + width) + 8 * (experts + 64)) + kHeaderBytes;
         estimate.scratch_bytes = static_cast<std::uint64_t>(tokens) * hidden * 4 * 2;
-        estimate.peak_bytes = kTorchBytes + layer_bytes();
+        // Weights are used as they lie in the mapped file, but for the few types that need copies.
+        const auto stats = StatChoice::parse(config.value("stats", std::string()));
+        const TokenExtent extent = extent_of(config.value("context", std::int64_t{2048}));
+        estimate.peak_bytes = kProgramBytes + static_cast<std::uint64_t>(threads_) *
+                                                  worker_bytes(config_, extent, stats);
         estimate.seconds = forward_seconds(tokens);
         return estimate;
     }

@@ -34,8 +34,7 @@ Recipe recipe_from_json(const Json& json, const std::filesystem::path& base);
 Recipe load_recipe(const std::filesystem::path& path);
 
 /// Checks every stage's name and config, their order, and that the files are there, before any
-/// work. Opens the torch module if a stage lives there.
-/// @throws Error RunRecipe, FileMissing, RunModule
+/// work. @throws Error RunRecipe, FileMissing
 void validate(const Recipe& recipe);
 
 /// SHA-256 of the recipe as JSON, 64 hex digits.

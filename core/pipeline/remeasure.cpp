@@ -4,17 +4,11 @@
 #include <fmt/ranges.h>
 #include <utility>
 
+#include "calib/calibrate.h"
 #include "model/model_source.h"
-#include "pipeline/torch_services.h"
 
 namespace espalier {
 namespace {
-
-/// A calibration inside another stage has no progress of its own to show.
-class Unheard : public RunObserver {
-public:
-    void on_event(const RunEvent& /*event*/) override {}
-};
 
 std::string probe_of(const Json& settings, const std::string& file) {
     const std::string kind = settings.value("probe", "held_out");
@@ -30,6 +24,8 @@ CalibrateRequest request_of(const RemeasureRequest& from) {
     request.max_tokens = settings.value("max_tokens", std::int64_t{0});
     request.context = settings.value("context", request.context);
     request.hidden_dtype = settings.value("hidden_dtype", request.hidden_dtype);
+    // Of statistics that say nothing of it, float32 was the only way.
+    request.compute_dtype = settings.value("compute_dtype", "F32");
     request.probe = probe_of(settings, from.probe_file);
     request.stats = fmt::format("basic{}{}", names.empty() ? "" : ",", fmt::join(names, ","));
     request.num_threads = from.num_threads;
@@ -49,8 +45,7 @@ remeasure_as_before(RemeasureRequest request, std::stop_token stop) {
         again.model = model;
         again.out = file;
         again.mask = plan.mask(ModelSource::open(model)->config());
-        Unheard observer;
-        torch_services().calibrate(again, observer, stop);
+        calibrate(again, {}, stop);  // inside another stage it has no progress of its own
         return load_expert_stats(file, true);
     };
 }

@@ -62,15 +62,13 @@ struct Stage {
     std::vector<StageField> fields;
 };
 
-/// Called by initialisers of the torch module; the stages of the library itself are there already.
-/// A stage of the same name is replaced.
+/// The stages of the library itself are there already. A stage of the same name is replaced.
 void register_stage(Stage stage);
 
-/// Opens the torch module if the stage lives there. Valid until the program ends.
-/// @throws Error RunRecipe that lists the known ones, RunModule
+/// Valid until the program ends. @throws Error RunRecipe that lists the known ones
 const Stage& find_stage(std::string_view name);
 
-/// Every name that find_stage() accepts; opens nothing.
+/// Every name that find_stage() accepts.
 std::vector<std::string> stage_names();
 
 }  // namespace espalier

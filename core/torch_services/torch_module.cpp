@@ -1,10 +1,7 @@
 #include <memory>
 
-#include "calib/calibrate.h"
-#include "calib/calibrate_stage.h"
 #include "nn/torch_threads.h"
 #include "nn/trace.h"
-#include "pipeline/make_stage.h"
 #include "pipeline/torch_services.h"
 
 namespace espalier {
@@ -17,16 +14,11 @@ public:
         use_one_torch_thread();
         trace_model(model, ids, mask, observer, stop);
     }
-    CalibrateResult calibrate(const CalibrateRequest& request, RunObserver& observer,
-                              std::stop_token stop) override {
-        return espalier::calibrate(request, observer, stop);
-    }
 };
 
 /// Runs when the module is opened.
 const bool kRegistered = [] {
     register_torch_services(std::make_unique<LibtorchServices>());
-    register_stage(make_stage<CalibrateConfig>("calibrate", 4.0, run_calibrate));
     return true;
 }();
 

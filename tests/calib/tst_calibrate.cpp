@@ -4,6 +4,10 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <set>
 
 #include "base/atomic_file.h"
 #include "base/cancel.h"
@@ -15,6 +19,7 @@
 #include "calib/worker_memory.h"
 #include "model/model_tensors.h"
 #include "nn/golden_model.h"
+#include "quant/write_gguf.h"
 #include "routing/expert_stats.h"
 #include "routing/matrix_name.h"
 #include "support/synthetic_model.h"
@@ -24,29 +29,30 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Silent final : public RunObserver {
+/// Keeps what is reported, and asks to stop once `when` is true.
+class Watcher {
 public:
-    void on_event(const RunEvent& /*event*/) override {}
-};
-
-/// Keeps events, and asks to stop after the first one that `when` is true for.
-class Watcher final : public RunObserver {
-public:
-    std::vector<RunEvent> events;
+    std::vector<double> fractions;
+    std::vector<ExpertStats> layers;
     std::stop_source stop;
-    std::function<bool(const RunEvent&)> when;
+    std::function<bool()> when;
 
-    void on_event(const RunEvent& event) override {
-        events.push_back(event);
-        if (when && when(event)) stop.request_stop();
+    CalibrateSinks sinks() {
+        return {.progress =
+                    [this](double fraction, const std::string& /*text*/) {
+                        fractions.push_back(fraction);
+                        look();
+                    },
+                .layer =
+                    [this](const ExpertStats& stats) {
+                        layers.push_back(stats);
+                        look();
+                    }};
     }
-    template <typename Event>
-    std::vector<Event> of_kind() const {
-        std::vector<Event> found;
-        for (const RunEvent& event : events) {
-            if (const auto* match = std::get_if<Event>(&event)) found.push_back(*match);
-        }
-        return found;
+
+private:
+    void look() {
+        if (when && when()) stop.request_stop();
     }
 };
 
@@ -95,11 +101,27 @@ std::string hash_of_result(const fs::path& stats) {
 const std::string& uninterrupted() {
     static const std::string hash = [] {
         Case test;
-        Silent observer;
-        calibrate(test.request, observer, {});
+        calibrate(test.request, {}, {});
         return hash_of_result(test.request.out);
     }();
     return hash;
+}
+
+/// What llama.cpp calls the model's kind; nothing if it could not run it.
+std::optional<std::string> gguf_architecture(const ModelSource& model) {
+    try {
+        const auto keys = gguf_metadata(model, plan_quantization(model.config(), "f32"));
+        return keys.text("general.architecture");
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::GgufInexpressible) throw;
+        return std::nullopt;
+    }
+}
+
+void write_as_gguf(const ModelSource& model, const fs::path& file) {
+    const QuantPlan plan = plan_quantization(model.config(), "f32");
+    ThreadPool pool(1);
+    write_gguf({model, plan, nullptr, file, pool, {}, {}});
 }
 
 bool is_close(double a, double b, double relative) {
@@ -152,9 +174,11 @@ private Q_SLOTS:
         const fs::path path = folder.path().toStdString();
         write_ids(path / "ids.json",
                   golden_model::rows_of_ids(SafetensorsFile(model / "golden.safetensors")));
-        Silent observer;
-        calibrate({.model = model, .ids = path / "ids.json", .out = path / "stats.safetensors"},
-                  observer, {});
+        calibrate({.model = model,
+                   .ids = path / "ids.json",
+                   .out = path / "stats.safetensors",
+                   .compute_dtype = "F32"},
+                  {}, {});
 
         // The file that scripts read, not only what load_expert_stats() makes of it.
         const SafetensorsFile expected(model / "saliency.safetensors");
@@ -171,15 +195,61 @@ private Q_SLOTS:
         }
     }
 
+    void gguf_files_serve_as_well_as_folders_data() {
+        QTest::addColumn<QString>("name");
+        std::set<std::string> architectures;
+        for (const std::string& name : golden_model::cases()) {
+            const auto architecture =
+                gguf_architecture(*ModelSource::open(golden_model::folder(name)));
+            if (!architecture) continue;
+            architectures.insert(*architecture);
+            QTest::addRow("%s", name.c_str()) << QString::fromStdString(name);
+        }
+        QCOMPARE(architectures.size(), std::size_t{11});
+    }
+
+    void gguf_files_serve_as_well_as_folders() {
+        QFETCH(QString, name);
+        const fs::path model = golden_model::folder(name.toStdString());
+        const QTemporaryDir folder;
+        const fs::path path = folder.path().toStdString();
+        write_as_gguf(*ModelSource::open(model), path / "model.gguf");
+        write_ids(path / "ids.json",
+                  golden_model::rows_of_ids(SafetensorsFile(model / "golden.safetensors")));
+        calibrate({.model = path / "model.gguf",
+                   .ids = path / "ids.json",
+                   .out = path / "stats.safetensors"},
+                  {}, {});
+        const SafetensorsFile saliency(model / "saliency.safetensors");
+        const SafetensorsFile stats(path / "stats.safetensors");
+        for (const NamedTensor& tensor : saliency.tensors()) {
+            if (tensor.view.dtype == DType::I64) {
+                QCOMPARE(golden_model::integers(stats, tensor.name),
+                         golden_model::integers(saliency, tensor.name));
+                continue;
+            }
+            const auto values = golden_model::read<double>(stats, tensor.name);
+            const auto wanted = golden_model::floats(saliency, tensor.name);
+            QCOMPARE(values.size(), wanted.size());
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                const auto value = static_cast<double>(wanted[i]);
+                QVERIFY2(std::abs(values[i] - value) <= 1e-4 * std::max(1.0, std::abs(value)),
+                         tensor.name.c_str());
+            }
+        }
+    }
+
     void input_energies_are_those_of_the_forward_pass() {
         const fs::path model = golden_model::folder("qwen3_moe-basic");
         const SafetensorsFile golden(model / "golden.safetensors");
         const QTemporaryDir folder;
         const fs::path path = folder.path().toStdString();
         write_ids(path / "ids.json", golden_model::rows_of_ids(golden));
-        Silent observer;
-        calibrate({.model = model, .ids = path / "ids.json", .out = path / "stats.safetensors"},
-                  observer, {});
+        calibrate({.model = model,
+                   .ids = path / "ids.json",
+                   .out = path / "stats.safetensors",
+                   .compute_dtype = "F32"},
+                  {}, {});
         const ExpertStats stats = load_expert_stats(path / "stats.safetensors", true);
 
         const InputEnergy& output = stats.input_energies.at("output");
@@ -219,9 +289,11 @@ private Q_SLOTS:
         const QTemporaryDir folder;
         const fs::path path = folder.path().toStdString();
         write_ids(path / "ids.json", golden_model::rows_of_ids(golden));
-        Silent observer;
-        calibrate({.model = model, .ids = path / "ids.json", .out = path / "stats.safetensors"},
-                  observer, {});
+        calibrate({.model = model,
+                   .ids = path / "ids.json",
+                   .out = path / "stats.safetensors",
+                   .compute_dtype = "F32"},
+                  {}, {});
         const ExpertStats stats = load_expert_stats(path / "stats.safetensors", true);
         const auto source = ModelSource::open(model);
         for (const ModelTensor& tensor : model_tensors(source->config())) {
@@ -256,18 +328,18 @@ private Q_SLOTS:
     void reports_layers_and_growing_progress() {
         Case test;
         Watcher watcher;
-        const CalibrateResult result = calibrate(test.request, watcher, {});
-        QCOMPARE(watcher.of_kind<LayerMeasured>().size(), 3U);
-        for (const LayerMeasured& layer : watcher.of_kind<LayerMeasured>()) {
-            QCOMPARE(layer.saliency.size(), 4U);
-            double load = 0;
-            for (const double share : layer.load) load += share;
-            QVERIFY(std::abs(load - 1) < 1e-9);
+        const CalibrateResult result = calibrate(test.request, watcher.sinks(), {});
+        QCOMPARE(watcher.layers.size(), 3U);
+        for (std::int64_t index = 0; const ExpertStats& stats : watcher.layers) {
+            QCOMPARE(stats.layers.size(), 1U);
+            const LayerStats& layer = stats.layers.at(index++);
+            QCOMPARE(std::accumulate(layer.count.begin(), layer.count.end(), std::int64_t{0}),
+                     layer.tokens * stats.top_k);
         }
         double last = 0;
-        for (const StageProgress& progress : watcher.of_kind<StageProgress>()) {
-            QVERIFY(progress.fraction >= last);
-            last = progress.fraction;
+        for (const double fraction : watcher.fractions) {
+            QVERIFY(fraction >= last);
+            last = fraction;
         }
         QCOMPARE(last, 1.0);
         QCOMPARE(result.metrics.at("tokens").get<int>(), 12000);
@@ -277,10 +349,9 @@ private Q_SLOTS:
 
     void same_bytes_whatever_the_threads() {
         Case test;
-        Silent observer;
         for (const std::size_t threads : {1U, 3U}) {
             test.request.num_threads = threads;
-            calibrate(test.request, observer, {});
+            calibrate(test.request, {}, {});
             QCOMPARE(hash_of_result(test.request.out), uninterrupted());
         }
     }
@@ -295,37 +366,29 @@ private Q_SLOTS:
         Case test;
         test.request.num_threads = 2;
         Watcher watcher;
-        watcher.when = [&](const RunEvent&) {
-            return static_cast<int>(watcher.of_kind<LayerMeasured>().size()) >= layers;
-        };
-        QVERIFY_THROWS_EXCEPTION(Cancelled,
-                                 calibrate(test.request, watcher, watcher.stop.get_token()));
+        watcher.when = [&] { return static_cast<int>(watcher.layers.size()) >= layers; };
+        QVERIFY_THROWS_EXCEPTION(
+            Cancelled, calibrate(test.request, watcher.sinks(), watcher.stop.get_token()));
         QVERIFY(!fs::exists(test.request.out));
-        Silent observer;
-        const CalibrateResult result = calibrate(test.request, observer, {});
+        const CalibrateResult result = calibrate(test.request, {}, {});
         QCOMPARE(hash_of_result(test.request.out), uninterrupted());
-        QCOMPARE(result.metrics.at("layers_resumed").get<std::size_t>(),
-                 watcher.of_kind<LayerMeasured>().size());
+        QCOMPARE(result.metrics.at("layers_resumed").get<std::size_t>(), watcher.layers.size());
     }
 
     void a_checkpoint_of_other_settings_is_not_taken_up() {
         Case test;
         Watcher watcher;
-        watcher.when = [](const RunEvent& event) {
-            return std::holds_alternative<LayerMeasured>(event);
-        };
-        QVERIFY_THROWS_EXCEPTION(Cancelled,
-                                 calibrate(test.request, watcher, watcher.stop.get_token()));
+        watcher.when = [&] { return !watcher.layers.empty(); };
+        QVERIFY_THROWS_EXCEPTION(
+            Cancelled, calibrate(test.request, watcher.sinks(), watcher.stop.get_token()));
         test.request.context = 200;
-        Silent observer;
-        const CalibrateResult result = calibrate(test.request, observer, {});
+        const CalibrateResult result = calibrate(test.request, {}, {});
         QCOMPARE(result.metrics.at("layers_resumed").get<int>(), 0);
     }
 
     void shards_add_up_to_the_whole() {
         Case test;
-        Silent observer;
-        calibrate(test.request, observer, {});
+        calibrate(test.request, {}, {});
         ExpertStats whole = load_expert_stats(test.request.out, true);
         load_expert_contexts(test.request.out, whole);
         std::vector<ExpertStats> shards;
@@ -333,7 +396,7 @@ private Q_SLOTS:
         for (std::int64_t i = 0; i < 3; ++i) {
             test.request.shard_index = i;
             test.request.out = test.file("shard.safetensors");
-            calibrate(test.request, observer, {});
+            calibrate(test.request, {}, {});
             shards.push_back(load_expert_stats(test.request.out, true));
             load_expert_contexts(test.request.out, shards.back());
         }
@@ -375,30 +438,95 @@ private Q_SLOTS:
         }
     }
 
+    /// Of every golden model whose experts cannot be multiplied as they lie in the file.
     void a_small_budget_changes_nothing_but_the_speed() {
+        std::size_t found = 0;
+        for (const std::string& name : golden_model::cases()) {
+            const fs::path model = golden_model::folder(name);
+            const auto source = ModelSource::open(model);
+            const CopyBytes copies = copy_bytes(*source);
+            if (copies.experts == 0) continue;
+            ++found;
+            const QTemporaryDir folder;
+            CalibrateRequest request;
+            request.model = model;
+            request.ids = fs::path(folder.path().toStdString()) / "ids.json";
+            request.out = fs::path(folder.path().toStdString()) / "stats.safetensors";
+            request.stats = "all";
+            write_ids(request.ids, random_rows(3, 40, 64));
+            calibrate(request, {}, {});
+            const std::string roomy = hash_of_result(request.out);
+
+            // One worker, and a byte too little for a layer with all of its experts.
+            const CalibrationWindows data = read_calibration_windows(request, *source);
+            const std::uint64_t worker = worker_bytes(
+                source->config(), extent_of(data.windows, cut_micro_batches(data.windows)),
+                StatChoice::all());
+            request.memory_budget = kProgramBytes + copies.rest + copies.experts + worker - 1;
+            const CalibrationMemory plan = plan_calibration_memory(
+                *source, {.budget = request.memory_budget, .worker_bytes = worker});
+            QVERIFY(!plan.keeps_experts);
+            QCOMPARE(plan.num_threads, 1U);
+            calibrate(request, {}, {});
+            QCOMPARE(hash_of_result(request.out), roomy);
+        }
+        QVERIFY(found > 0);
+    }
+
+    /// Weights that can be multiplied as they lie in the file take no memory of the program's.
+    void memory_is_what_the_workers_need() {
         Case test;
-        Silent observer;
-        // One worker, and a byte too little for a layer with all of its experts.
         const auto source = ModelSource::open(test.request.model);
-        const CalibrationWindows data = read_calibration_windows(test.request, *source);
-        const std::uint64_t worker = worker_bytes(
-            source->config(), data.windows, cut_micro_batches(data.windows), StatChoice::all());
-        test.request.memory_budget =
-            kProgramBytes + layer_bytes(*source, 0, ExpertStorage::Held) + worker - 1;
+        const CopyBytes copies = copy_bytes(*source);
+        QCOMPARE(copies.experts + copies.rest, 0U);
         const CalibrationMemory plan = plan_calibration_memory(
-            *source, {.budget = test.request.memory_budget, .worker_bytes = worker});
-        QCOMPARE(plan.storage, ExpertStorage::DecodedOnUse);
-        QCOMPARE(plan.num_threads, 1U);
-        calibrate(test.request, observer, {});
-        QCOMPARE(hash_of_result(test.request.out), uninterrupted());
+            *source, {.budget = 1ULL << 30, .num_threads = 3, .worker_bytes = 1000});
+        QVERIFY(plan.keeps_experts);
+        QCOMPARE(plan.num_threads, 3U);
+        QCOMPARE(plan.bytes, kProgramBytes + 3000);
+    }
+
+    /// What is computed with follows from the model alone, and is part of what a checkpoint is of.
+    void bfloat16_is_for_models_stored_so() {
+        Case test;
+        for (const auto& [asked, used] :
+             {std::pair{"auto", "BF16"}, std::pair{"F32", "F32"}, std::pair{"BF16", "BF16"}}) {
+            test.request.compute_dtype = asked;
+            calibrate(test.request, {}, {});
+            QCOMPARE(
+                load_expert_stats(test.request.out).settings.at("compute_dtype").get<std::string>(),
+                std::string(used));
+        }
+        test.request.compute_dtype = "F16";
+        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, {}, {}));
+    }
+
+    /// Rounding activations to eight bits changes no sum by more than a few thousandths.
+    void bfloat16_stays_close_to_float32() {
+        Case test;
+        test.request.compute_dtype = "F32";
+        calibrate(test.request, {}, {});
+        const ExpertStats exact = load_expert_stats(test.request.out);
+        test.request.compute_dtype = "BF16";
+        calibrate(test.request, {}, {});
+        const ExpertStats rounded = load_expert_stats(test.request.out);
+        for (const auto& [index, layer] : exact.layers) {
+            const LayerStats& other = rounded.layers.at(index);
+            QVERIFY(layer.norm_sum != other.norm_sum);
+            QCOMPARE(other.tokens, layer.tokens);
+            for (std::size_t e = 0; e < layer.count.size(); ++e) {
+                QVERIFY(std::abs(layer.count[e] - other.count[e]) <= layer.count[e] / 50 + 2);
+                QVERIFY(is_close(layer.norm_sum[e] / static_cast<double>(layer.count[e]),
+                                 other.norm_sum[e] / static_cast<double>(other.count[e]), 5e-3));
+            }
+        }
     }
 
     void says_how_much_memory_it_needs() {
         Case test;
-        Silent observer;
         test.request.memory_budget = 1 << 20;
         try {
-            calibrate(test.request, observer, {});
+            calibrate(test.request, {}, {});
             QFAIL("a budget of 1 MiB was accepted");
         } catch (const Error& error) {
             QCOMPARE(error.code(), ErrorCode::MemoryExceeded);
@@ -407,25 +535,23 @@ private Q_SLOTS:
 
     void refuses_what_cannot_be_data() {
         Case test;
-        Silent observer;
         write_file(test.request.ids, "[[1, 2], [3, \"x\"]]");
-        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, observer, {}));
+        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, {}, {}));
         write_file(test.request.ids, "[[1, 128]]");
-        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, observer, {}));
+        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, {}, {}));
         write_file(test.request.ids, "[[]]");
-        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, observer, {}));
+        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, {}, {}));
         write_ids(test.request.ids, {{1, 2}});
         test.request.shard_count = 2;
-        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, observer, {}));
+        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, {}, {}));
         test.request.shard_index = 2;
-        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, observer, {}));
+        QVERIFY_THROWS_EXCEPTION(Error, calibrate(test.request, {}, {}));
     }
 
     void the_budget_of_tokens_is_kept() {
         Case test;
-        Silent observer;
         test.request.max_tokens = 1300;
-        const CalibrateResult result = calibrate(test.request, observer, {});
+        const CalibrateResult result = calibrate(test.request, {}, {});
         QCOMPARE(result.metrics.at("tokens").get<int>(), 1300);
     }
 };

@@ -36,14 +36,14 @@ void add_batch(LayerAccumulator& accumulator, const Batch& batch, bool normalise
                              .weights = weights},
                             tags);
     for (std::size_t e = 0; e < golden_example::kExperts; ++e) {
-        std::vector<std::int64_t> tokens;
+        std::vector<std::int32_t> tokens;
         std::vector<float> own_weights;
         std::vector<float> outputs;
         for (std::size_t slot = 0; slot < selected.size(); ++slot) {
             if (static_cast<std::size_t>(selected[slot]) != e) continue;
             const std::size_t row = slot / kTopK;
             const auto t = static_cast<std::size_t>(batch[row] < 0 ? 0 : batch[row]);
-            tokens.push_back(static_cast<std::int64_t>(row));
+            tokens.push_back(static_cast<std::int32_t>(row));
             own_weights.push_back(weights[slot]);
             for (const double value : golden_example::kOutputs[e][t]) {
                 outputs.push_back(static_cast<float>(value));
@@ -140,7 +140,7 @@ private Q_SLOTS:
                                  .selected = selected,
                                  .weights = weights},
                                 tags);
-        const std::vector<std::int64_t> tokens{0, 1};
+        const std::vector<std::int32_t> tokens{0, 1};
         const std::vector<float> input{1, 2, 3, 4};
         const std::vector<float> activation{2, 3};
         const std::vector<float> output{3, 4, 0, 2};

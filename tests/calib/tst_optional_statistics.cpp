@@ -27,11 +27,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Silent final : public RunObserver {
-public:
-    void on_event(const RunEvent& /*event*/) override {}
-};
-
 using Row = std::vector<double>;
 
 double product(const Row& a, const Row& b) {
@@ -256,12 +251,12 @@ struct Measured {
 ExpertStats calibrated(const fs::path& model, const std::vector<std::vector<std::int32_t>>& rows,
                        const std::string& stats, const fs::path& folder) {
     write_file(folder / "ids.json", Json(rows).dump());
-    Silent observer;
     calibrate({.model = model,
                .ids = folder / "ids.json",
                .out = folder / "stats.safetensors",
+               .compute_dtype = "F32",
                .stats = stats},
-              observer, {});
+              {}, {});
     ExpertStats loaded = load_expert_stats(folder / "stats.safetensors", true);
     load_expert_contexts(folder / "stats.safetensors", loaded);
     return loaded;
@@ -571,7 +566,7 @@ private Q_SLOTS:
         QCOMPARE(outputs.runner_ups(), (std::vector<std::int64_t>{1, 0}));
         const std::vector<float> twin{3, 4};
         const std::vector<float> other{1, -1, 0, 5};
-        const auto add = [&](std::int64_t expert, std::vector<std::int64_t> tokens,
+        const auto add = [&](std::int64_t expert, const std::vector<std::int32_t>& tokens,
                              std::span<const float> output) {
             outputs.add({.expert = expert,
                          .tokens = tokens,

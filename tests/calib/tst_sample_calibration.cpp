@@ -13,11 +13,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Silent final : public RunObserver {
-public:
-    void on_event(const RunEvent& /*event*/) override {}
-};
-
 fs::path sample(const char* name) { return fs::path(ESPALIER_SAMPLE) / name; }
 
 struct Deviation {
@@ -65,15 +60,15 @@ private Q_SLOTS:
         QFETCH(QString, text);
         const QTemporaryDir folder;
         const fs::path out = fs::path(folder.path().toStdString()) / "stats.safetensors";
-        Silent observer;
         const CalibrateResult result = calibrate(
             {.model = sample("model"),
              .data = {{.path = sample("calibration") / text.toStdString(), .task = "text"}},
              .out = out,
              .max_tokens = 65536,
              .context = 512,
-             .probe = "none"},
-            observer, {});
+             .probe = "none",
+             .compute_dtype = "F32"},
+            {}, {});
         qInfo("%.0f tokens a second, peak %.1f MiB",
               result.metrics.at("tokens_per_second").get<double>(),
               static_cast<double>(result.peak_bytes) / (1 << 20));

@@ -24,11 +24,6 @@ namespace {
 constexpr std::size_t kRows = 24;
 constexpr std::size_t kLength = 300;
 
-class Silent final : public RunObserver {
-public:
-    void on_event(const RunEvent& /*event*/) override {}
-};
-
 std::vector<std::vector<std::int32_t>> random_rows() {
     Rng rng(11);
     std::vector<std::vector<std::int32_t>> rows(kRows, std::vector<std::int32_t>(kLength));
@@ -54,11 +49,15 @@ public:
                                   .weights = values(routing.weights)},
                                  tags_);
     }
+    void on_input(std::span<const TensorRole> roles, const torch::Tensor& rows) override {
+        if (roles.front() == TensorRole::Router) input_ = rows;
+    }
     void on_expert(const ExpertCall& call) override {
+        const std::vector<std::int32_t> tokens(call.tokens.begin(), call.tokens.end());
         accumulator_.add_expert({.expert = call.expert,
-                                 .tokens = call.tokens,
+                                 .tokens = tokens,
                                  .weights = call.weights,
-                                 .input = values(call.input),
+                                 .input = values(input_),
                                  .activation = values(call.activation),
                                  .output = values(call.output)},
                                 tags_);
@@ -67,6 +66,7 @@ public:
 private:
     LayerAccumulator& accumulator_;
     std::vector<TokenTag> tags_;
+    torch::Tensor input_;
 };
 
 /// The whole model in memory, one window after the other through all layers: nothing is cut into
@@ -139,12 +139,12 @@ private Q_SLOTS:
         test::write_synthetic_model(shape, path / "model");
         const auto rows = random_rows();
         write_file(path / "ids.json", Json(rows).dump());
-        Silent observer;
         calibrate({.model = path / "model",
                    .ids = path / "ids.json",
                    .out = path / "stats.safetensors",
-                   .context = kLength},
-                  observer, {});
+                   .context = kLength,
+                   .compute_dtype = "F32"},
+                  {}, {});
 
         const ExpertStats streamed = load_expert_stats(path / "stats.safetensors", true);
         const auto whole = whole_model_stats(*ModelSource::open(path / "model"), rows);

@@ -1,7 +1,8 @@
-#include "calib/calibrate_stage.h"
+#include "pipeline/calibrate_stage.h"
 
 #include "base/error.h"
 #include "calib/calibrate.h"
+#include "pipeline/calibrate_sinks.h"
 
 namespace espalier {
 namespace {
@@ -13,6 +14,7 @@ CalibrateRequest settings_of(const CalibrateConfig& config) {
     request.probe = config.probe_file;
     if (request.probe.empty() && !config.holds_out_probe) request.probe = "none";
     request.hidden_dtype = config.hidden_dtype;
+    request.compute_dtype = config.compute_dtype;
     request.stats = config.stats;
     request.criterion = config.criterion;
     return request;
@@ -38,8 +40,9 @@ StageOutput run_calibrate(const StageContext& context, const CalibrateConfig& co
     request.checkpoints = context.folder / "checkpoint";
     request.num_threads = context.num_threads;
     request.memory_budget = context.memory_budget;
-    request.stage_index = context.index;
-    const CalibrateResult result = calibrate(request, context.observer, context.stop);
+    const CalibrateSinks sinks =
+        report_calibration(context.observer, request.criterion, context.index);
+    const CalibrateResult result = calibrate(request, sinks, context.stop);
     StageOutput output;
     output.stats = result.out;
     output.metrics = result.metrics;

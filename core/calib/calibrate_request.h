@@ -13,7 +13,7 @@
 namespace espalier {
 
 /// What to calibrate on, and where the statistics go. Plain values: the command line, the stage and
-/// the tests fill it; only the torch module acts on it.
+/// the tests fill it; calibrate() acts on it.
 struct CalibrateRequest {
     std::filesystem::path model{};
     std::vector<DataSource> data{};  ///< texts; needs the model's tokenizer
@@ -26,19 +26,21 @@ struct CalibrateRequest {
     std::string probe{};  ///< probe file, "none", or empty: a tenth of the documents is held out
     /// Of the hidden states between layers: "F32", "BF16", or "auto" (F32 up to 8 GiB).
     std::string hidden_dtype = "auto";
+    /// What layers compute with: "F32", "BF16" (products of rounded activations, several times
+    /// faster where the processor has them), or "auto": BF16 for experts that are stored so.
+    std::string compute_dtype = "auto";
     std::int64_t shard_index = 0;  ///< from 0; `--shard I/N` on the command line counts from 1
     std::int64_t shard_count = 1;
-    std::string stats{};             ///< optional statistics to gather, see StatChoice::parse()
+    std::string stats{};  ///< optional statistics to gather, see StatChoice::parse()
     /// Experts that are not used: layers see what the masked layers before them make of the tokens.
     ExpertMask mask{};
-    std::string criterion = "reap";  ///< what the events show as saliency; the file holds them all
+    std::string criterion = "reap";  ///< what is shown while it runs; the file holds them all
 
     /// Where a cut-off call leaves its checkpoints and goes on from, on the file system of `out`;
     /// empty = `<out>.partial`.
     std::filesystem::path checkpoints{};
     std::size_t num_threads = 0;      ///< 0 = physical cores
     std::uint64_t memory_budget = 0;  ///< bytes of anonymous memory, 0 = no limit given
-    std::size_t stage_index = 0;      ///< what progress events name
 };
 
 /// What a finished calibration reports.

@@ -15,6 +15,7 @@ struct CalibrateConfig {
     std::string probe_file;
     bool holds_out_probe = true;
     std::string hidden_dtype = "auto";
+    std::string compute_dtype = "auto";
     std::string stats;
     std::string criterion = "reap";
     bool operator==(const CalibrateConfig&) const = default;
@@ -29,6 +30,8 @@ void visit_fields(Config& config, Visitor&& visit) {
           "Keeps a tenth of the documents out, as a probe set, if no file is named");
     visit("hidden_dtype", config.hidden_dtype,
           "How hidden states are kept between layers: F32, BF16, or auto");
+    visit("compute_dtype", config.compute_dtype,
+          "What layers compute with: F32, BF16, or auto, BF16 for experts that are stored so");
     visit(
         "stats", config.stats,
         "Statistics beside the cheap ones: coact_gram, sas, channels, profiles, all; basic: fewer");
