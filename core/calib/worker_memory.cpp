@@ -5,11 +5,11 @@
 namespace espalier {
 namespace {
 
-/// Blocks of weights and vectors that products turn before use.
+/// A block of weights that products turn before use.
 constexpr std::int64_t kPackedFloats = 256 * 1024;
 
-/// Scores of a block of queries of one key/value head.
-constexpr std::int64_t kBlockQueries = 16;
+/// Queries of one head that meet keys together, and their scores as bfloat16.
+constexpr std::int64_t kBlockQueries = 96;
 
 /// Projected heads of one window, its keys and values once more in the cache, scores of a block,
 /// and what is mixed, also rounded.
@@ -18,7 +18,8 @@ std::int64_t attention_floats(const AttentionConfig& config, const TokenExtent& 
     const std::int64_t heads =
         (queries + 4 * config.num_kv_heads + 2 * config.num_heads) * config.head_dim;
     const std::int64_t group = config.num_heads / std::max<std::int64_t>(1, config.num_kv_heads);
-    return extent.window * (heads + kBlockQueries * group);
+    // Half of the heads and of the cache once more, as bfloat16.
+    return extent.window * (3 * heads / 2 + kBlockQueries * group);
 }
 
 /// Compressed rows of one window and what is made of them; one head expanded.
@@ -105,9 +106,11 @@ std::uint64_t worker_bytes(const MoeConfig& config, const TokenExtent& extent,
     // In float64, of the batch and of the wave.
     const std::int64_t sums =
         4 * config.router.num_experts * (2 * config.hidden_size + config.moe_intermediate_size);
+    // Vectors that products turn before use, in pairs of bfloat16.
+    const std::int64_t packed = kPackedFloats + 512 * extent.batch;
     return sizeof(float) *
            static_cast<std::uint64_t>(streams + mixer + feed_forward + sums +
-                                      optional_floats(config, stats, extent) + kPackedFloats);
+                                      optional_floats(config, stats, extent) + packed);
 }
 
 }  // namespace espalier

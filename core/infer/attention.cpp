@@ -6,6 +6,7 @@
 #include "base/cancel.h"
 #include "infer/visible_keys.h"
 #include "kernels/gate_ops.h"
+#include "kernels/matmul_bf16.h"
 #include "kernels/matmul_float.h"
 #include "kernels/vector_ops.h"
 
@@ -14,9 +15,14 @@ namespace {
 
 /// Queries that share one pass over keys and values.
 constexpr std::size_t kBlockTokens = 16;
+/// The same where products turn keys and values before use, which many queries shall share.
+constexpr std::size_t kBlockTokensOfPairs = 64;
 /// Keys of a block start at a multiple of this, so that a key's vector lane never depends on the
 /// batch.
 constexpr std::size_t kKeyAlignment = 64;
+
+/// Columns are multiplied in pairs.
+std::size_t even(std::size_t count) { return (count + 1) / 2 * 2; }
 
 /// Rows of heads whose elements came out as rotary pairs, side by side, into half style.
 void split_rotary_pairs(std::span<float> rows, std::size_t head_dim) {
@@ -158,18 +164,120 @@ void Attention::attend_block(const Call& call, const QueryBlock& block) {
     }
 }
 
+void Attention::round_to_pairs(const Compute& compute, const Call& call) {
+    const std::size_t num_tokens = call.inputs.x.num_rows();
+    const auto dim = static_cast<std::size_t>(config_.head_dim);
+    const auto num_kv_heads = static_cast<std::size_t>(config_.num_kv_heads);
+    const std::size_t num_keys = static_cast<std::size_t>(call.inputs.position) + num_tokens;
+    const std::size_t stride = even(num_keys);
+    const std::size_t q_size =
+        num_tokens * static_cast<std::size_t>(config_.num_heads) * query_stride();
+    const auto q = q_.first(q_size);
+    const auto q_pairs = q_pairs_.take(q_size);
+    const auto keys = key_pairs_.take(num_kv_heads * stride * dim);
+    const auto values = value_pairs_.take(num_kv_heads * dim * stride);
+    const std::size_t q_width = q_size / num_tokens;
+    compute.pool.parallel_for(num_tokens, 64, [&](std::size_t begin, std::size_t end) {
+        kernels::round_to_bf16(q.subspan(begin * q_width, (end - begin) * q_width),
+                               q_pairs.subspan(begin * q_width, (end - begin) * q_width));
+    });
+    compute.pool.parallel_for(num_kv_heads, 1, [&](std::size_t begin, std::size_t end) {
+        const auto round = [](const kernels::MatrixView& from, std::span<std::uint16_t> to,
+                              std::size_t to_stride) {
+            for (std::size_t r = 0; r < from.rows; ++r) {
+                const auto row = to.subspan(r * to_stride, to_stride);
+                kernels::round_to_bf16({reinterpret_cast<const float*>(from.row(r)), from.columns},
+                                       row);
+                std::fill(row.begin() + static_cast<std::ptrdiff_t>(from.columns), row.end(),
+                          std::uint16_t{0});
+            }
+        };
+        for (std::size_t h = begin; h < end; ++h) {
+            const auto own_keys = keys.subspan(h * stride * dim, stride * dim);
+            round(call.cache.keys(h, 0, num_keys), own_keys, dim);
+            const auto padding = own_keys.subspan(num_keys * dim);
+            std::fill(padding.begin(), padding.end(), std::uint16_t{0});
+            round(call.cache.values(h, 0, num_keys), values.subspan(h * dim * stride, dim * stride),
+                  stride);
+        }
+    });
+}
+
+void Attention::attend_pairs(const Call& call, const QueryBlock& block) {
+    const auto dim = static_cast<std::size_t>(config_.head_dim);
+    const auto num_heads = static_cast<std::size_t>(config_.num_heads);
+    const std::size_t group = num_heads / static_cast<std::size_t>(config_.num_kv_heads);
+    const auto position = static_cast<std::size_t>(call.inputs.position);
+    const std::int64_t window = call.inputs.sliding_window;
+    const std::size_t first_key =
+        visible_keys(position + block.first_token, window).first / kKeyAlignment * kKeyAlignment;
+    const std::size_t num_keys = even(position + block.last_token) - first_key;
+    const std::size_t stride = even(position + call.inputs.x.num_rows());
+    const std::size_t count = block.last_token - block.first_token;
+    const std::size_t kv = block.kv_head;
+    const kernels::MatrixView keys{
+        .dtype = DType::BF16,
+        .bytes = std::as_bytes(
+            key_pairs_.first((kv + 1) * stride * dim).subspan((kv * stride + first_key) * dim)),
+        .rows = num_keys,
+        .columns = dim,
+        .row_stride = dim * sizeof(std::uint16_t)};
+    const kernels::MatrixView values{
+        .dtype = DType::BF16,
+        .bytes = std::as_bytes(
+            value_pairs_.first((kv + 1) * dim * stride).subspan(kv * dim * stride + first_key)),
+        .rows = dim,
+        .columns = num_keys,
+        .row_stride = stride * sizeof(std::uint16_t)};
+    thread_local Scratch<float> scratch;
+    thread_local Scratch<std::uint16_t> pair_scratch;
+    const auto scores = scratch.take(count * num_keys);
+    const auto shares = pair_scratch.take(count * num_keys);
+    const std::size_t row = num_heads * query_stride();
+    const auto queries = q_pairs_.first(block.last_token * row);
+    const auto mixed = mixed_.first(block.last_token * num_heads * dim);
+    for (std::size_t head = kv * group; head < (kv + 1) * group; ++head) {
+        kernels::matmul_bf16(
+            keys, {0, num_keys},
+            {.values = queries.subspan(block.first_token * row + head * query_stride()),
+             .count = count,
+             .stride = row,
+             .picked = {}},
+            {.values = scores, .stride = num_keys});
+        for (std::size_t i = 0; i < count; ++i) {
+            const KeyRange seen = visible_keys(position + block.first_token + i, window);
+            mask_and_softmax(
+                scores.subspan(i * num_keys, num_keys),
+                {.begin = seen.first - first_key,
+                 .end = seen.last - first_key,
+                 .scale = static_cast<float>(config_.scale),
+                 .sink = call.weights.sinks.empty() ? kNoSink : call.weights.sinks[head]});
+        }
+        kernels::round_to_bf16(scores, shares);
+        kernels::matmul_bf16(values, {0, dim},
+                             {.values = shares, .count = count, .stride = num_keys, .picked = {}},
+                             {.values = mixed.subspan((block.first_token * num_heads + head) * dim),
+                              .stride = num_heads * dim});
+    }
+}
+
 void Attention::attend(const Compute& compute, const Call& call) {
     const std::size_t num_tokens = call.inputs.x.num_rows();
     const auto num_kv_heads = static_cast<std::size_t>(config_.num_kv_heads);
-    const std::size_t blocks = (num_tokens + kBlockTokens - 1) / kBlockTokens;
+    const bool in_pairs = compute.arithmetic == Arithmetic::BFloat16 &&
+                          kernels::has_matmul_bf16() && config_.head_dim % 2 == 0;
+    const std::size_t block_tokens = in_pairs ? kBlockTokensOfPairs : kBlockTokens;
+    const std::size_t blocks = (num_tokens + block_tokens - 1) / block_tokens;
+    if (in_pairs) round_to_pairs(compute, call);
     mixed_.take(num_tokens * static_cast<std::size_t>(config_.num_heads * config_.head_dim));
     compute.pool.parallel_for(blocks * num_kv_heads, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
             throw_if_stopped(compute.stop);
-            const std::size_t first = i / num_kv_heads * kBlockTokens;
-            attend_block(call, {.kv_head = i % num_kv_heads,
-                                .first_token = first,
-                                .last_token = std::min(first + kBlockTokens, num_tokens)});
+            const std::size_t first = i / num_kv_heads * block_tokens;
+            const QueryBlock block{.kv_head = i % num_kv_heads,
+                                   .first_token = first,
+                                   .last_token = std::min(first + block_tokens, num_tokens)};
+            in_pairs ? attend_pairs(call, block) : attend_block(call, block);
         }
     });
 }

@@ -36,6 +36,9 @@ private:
     void norm_and_rotate(const Heads& heads, std::span<float> row) const;
     void attend(const Compute& compute, const Call& call);
     void attend_block(const Call& call, const QueryBlock& block);
+    /// The same with products of bfloat16 pairs.
+    void round_to_pairs(const Compute& compute, const Call& call);
+    void attend_pairs(const Call& call, const QueryBlock& block);
     void apply_gate(const Compute& compute, std::size_t num_tokens);
 
     const AttentionConfig& config_;
@@ -45,6 +48,9 @@ private:
     Scratch<float> v_;      ///< [tokens, kv_heads, head_dim]
     Scratch<float> mixed_;  ///< [tokens, heads, head_dim]
     Activations mixed_rows_;
+    Scratch<std::uint16_t> q_pairs_;      ///< as q_
+    Scratch<std::uint16_t> key_pairs_;    ///< [kv_heads, keys, head_dim]
+    Scratch<std::uint16_t> value_pairs_;  ///< [kv_heads, head_dim, keys]
 };
 
 }  // namespace espalier

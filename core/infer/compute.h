@@ -14,7 +14,8 @@ enum class Arithmetic {
     /// products do, so that near ties fall as they do there. Other float weights see float32.
     Integer16,
     /// Activations are rounded to bfloat16 for BF16 weights, and products of bfloat16 summed in
-    /// float32, as programs that train such models do. All else as Float32, the router included.
+    /// float32, as programs that train such models do; in attention, too, where the processor has
+    /// such products. All else as Float32, the router included.
     BFloat16,
 };
 

@@ -33,8 +33,14 @@ constexpr std::size_t kPanels = 2;
 
 using Pairs = std::vector<std::uint32_t>;
 
-/// 16 dwords of 16 rows, turned: out[i] gets dword i of every row.
-ESPALIER_BF16_TARGET void transpose(__m512i (&rows)[kPanelRows], std::uint32_t* out) {
+void grow(Pairs& pairs, std::size_t size) {
+    if (pairs.size() < size) pairs.resize(size);
+}
+
+/// 16 dwords of 16 rows, turned: dword i of the first `count` rows goes to out[i * count].
+ESPALIER_BF16_TARGET inline void transpose(__m512i (&rows)[kPanelRows], std::size_t count,
+                                           std::uint32_t* out) {
+    const auto mask = static_cast<__mmask16>((1U << count) - 1U);
     __m512i a[kPanelRows];
     for (std::size_t i = 0; i < kPanelRows; i += 2) {
         a[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
@@ -52,8 +58,8 @@ ESPALIER_BF16_TARGET void transpose(__m512i (&rows)[kPanelRows], std::uint32_t* 
         const __m512i high01 = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0xEE);
         const __m512i low23 = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0x44);
         const __m512i high23 = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0xEE);
-        const auto store = [out](std::size_t dword, __m512i value) ESPALIER_BF16_TARGET {
-            _mm512_storeu_si512(out + dword * kPanelRows, value);
+        const auto store = [&](std::size_t dword, __m512i value) ESPALIER_BF16_TARGET {
+            _mm512_mask_storeu_epi32(out + dword * count, mask, value);
         };
         store(i, _mm512_shuffle_i32x4(low01, low23, 0x88));
         store(4 + i, _mm512_shuffle_i32x4(low01, low23, 0xDD));
@@ -62,32 +68,23 @@ ESPALIER_BF16_TARGET void transpose(__m512i (&rows)[kPanelRows], std::uint32_t* 
     }
 }
 
-/// Pairs [first, first + count) of 16 weight rows as [pair, row]; rows past `last` are zeros. Room
-/// for whole groups of 16 pairs is written.
-ESPALIER_BF16_TARGET void pack_panel(const MatrixView& weights, std::size_t row, std::size_t last,
-                                     std::size_t first, std::size_t count, std::uint32_t* out) {
-    for (std::size_t p = 0; p < count; p += kPanelRows) {
-        const std::size_t n = std::min(kPanelRows, count - p);
+/// Pairs [first, first + pairs) of `count` rows as [pair, row]; row(i) is null for zeros. Room for
+/// whole groups of 16 pairs is written.
+template <typename Row>
+ESPALIER_BF16_TARGET void pack(const Row& row, std::size_t count, std::size_t first,
+                               std::size_t pairs, std::uint32_t* out) {
+    for (std::size_t p = 0; p < pairs; p += kPanelRows) {
+        const std::size_t n = std::min(kPanelRows, pairs - p);
         const auto mask = static_cast<__mmask16>((1U << n) - 1U);
         __m512i rows[kPanelRows];
         for (std::size_t i = 0; i < kPanelRows; ++i) {
-            rows[i] = row + i < last
-                          ? _mm512_maskz_loadu_epi32(
-                                mask, weights.row(row + i) + (first + p) * sizeof(std::uint32_t))
-                          : _mm512_setzero_si512();
+            const void* from = i < count ? row(i) : nullptr;
+            rows[i] = from == nullptr
+                          ? _mm512_setzero_si512()
+                          : _mm512_maskz_loadu_epi32(
+                                mask, static_cast<const std::uint32_t*>(from) + first + p);
         }
-        transpose(rows, out + p * kPanelRows);
-    }
-}
-
-/// Pairs of `count` vectors as [pair, vector].
-void pack_vectors(const Bf16RowsView& x, std::size_t vector, std::size_t count, std::size_t first,
-                  std::size_t pairs, std::uint32_t* out) {
-    for (std::size_t t = 0; t < count; ++t) {
-        const std::uint16_t* from = x.row(vector + t) + 2 * first;
-        for (std::size_t p = 0; p < pairs; ++p) {
-            std::memcpy(out + p * count + t, from + 2 * p, sizeof(std::uint32_t));
-        }
+        transpose(rows, count, out + p * count);
     }
 }
 
@@ -186,31 +183,37 @@ void matmul_bf16(const MatrixView& weights, RowRange rows, const Bf16RowsView& x
     thread_local Pairs packed_weights;
     thread_local Pairs packed_vectors;
     const std::size_t all_pairs = weights.columns / 2;
-    const std::size_t block_pairs =
+    const std::size_t room =
         std::min(kBlockPairs, (all_pairs + kPanelRows - 1) / kPanelRows * kPanelRows);
-    const std::size_t panel_stride = block_pairs * kPanelRows;
-    packed_weights.resize(kBf16BlockRows / kPanelRows * kBlockPairs * kPanelRows);
-    packed_vectors.resize(kVectors * kBlockPairs);
-    for (std::size_t row = rows.first; row < rows.last; row += kBf16BlockRows) {
-        const std::size_t last = std::min(row + kBf16BlockRows, rows.last);
-        for (std::size_t pair = 0; pair < all_pairs; pair += kBlockPairs) {
-            const std::size_t pairs = std::min(kBlockPairs, all_pairs - pair);
+    const std::size_t num_rows = std::min(kBf16BlockRows, rows.last - rows.first);
+    grow(packed_weights, (num_rows + kPanelRows - 1) / kPanelRows * kPanelRows * room);
+    grow(packed_vectors, x.count * room);
+    for (std::size_t pair = 0; pair < all_pairs; pair += kBlockPairs) {
+        const std::size_t pairs = std::min(kBlockPairs, all_pairs - pair);
+        for (std::size_t t = 0; t < x.count; t += kVectors) {
+            pack([&](std::size_t i) -> const void* { return x.row(t + i); },
+                 std::min(kVectors, x.count - t), pair, pairs, packed_vectors.data() + t * room);
+        }
+        for (std::size_t row = rows.first; row < rows.last; row += kBf16BlockRows) {
+            const std::size_t last = std::min(row + kBf16BlockRows, rows.last);
             for (std::size_t r = row; r < last; r += kPanelRows) {
-                pack_panel(weights, r, last, pair, pairs,
-                           packed_weights.data() + (r - row) / kPanelRows * panel_stride);
+                pack(
+                    [&](std::size_t i) -> const void* {
+                        return r + i < last ? weights.row(r + i) : nullptr;
+                    },
+                    kPanelRows, pair, pairs, packed_weights.data() + (r - row) * room);
             }
             for (std::size_t t = 0; t < x.count; t += kVectors) {
-                const std::size_t count = std::min(kVectors, x.count - t);
-                pack_vectors(x, t, count, pair, pairs, packed_vectors.data());
-                kMultiply[count - 1]({.vectors = packed_vectors.data(),
-                                      .panels = packed_weights.data(),
-                                      .panel_stride = panel_stride,
-                                      .pairs = pairs,
-                                      .adds = pair != 0,
-                                      .num_rows = 0,
-                                      .out = out.values.data() + t * out.stride + row,
-                                      .out_stride = out.stride},
-                                     last - row);
+                kMultiply[std::min(kVectors, x.count - t) - 1](
+                    {.vectors = packed_vectors.data() + t * room,
+                     .panels = packed_weights.data(),
+                     .panel_stride = room * kPanelRows,
+                     .pairs = pairs,
+                     .adds = pair != 0,
+                     .num_rows = 0,
+                     .out = out.values.data() + t * out.stride + row,
+                     .out_stride = out.stride},
+                    last - row);
             }
         }
     }

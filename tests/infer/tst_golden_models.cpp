@@ -139,7 +139,7 @@ private Q_SLOTS:
         const bool is_bf16 = file.ends_with("/hf");
         for (const auto& [arithmetic, bound] :
              {std::pair{Arithmetic::Integer16, is_bf16 ? 0.05 : 4e-3},
-              std::pair{Arithmetic::BFloat16, is_bf16 ? 0.05 : 1e-3}}) {
+              std::pair{Arithmetic::BFloat16, 0.05}}) {
             model.set_arithmetic(arithmetic);
             const auto logits = all_logits(model, tokens);
             const std::size_t vocab = logits.size() / tokens.size();
