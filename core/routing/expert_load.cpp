@@ -45,6 +45,14 @@ LoadShape load_shape(std::span<const double> load) {
     return shape;
 }
 
+double chance_of_none(std::int64_t chosen, std::int64_t tokens) {
+    double chance = 1.0;
+    for (std::int64_t i = 0; i < chosen; ++i) {
+        chance *= static_cast<double>(tokens - i) / static_cast<double>(2 * tokens - i);
+    }
+    return chance;
+}
+
 double total_variation(std::span<const double> p, std::span<const double> q) {
     double sum = 0.0;
     for (std::size_t i = 0; i < p.size(); ++i) sum += std::abs(p[i] - q[i]);

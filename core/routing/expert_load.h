@@ -18,6 +18,11 @@ struct LoadShape {
 
 LoadShape load_shape(std::span<const double> load);
 
+/// How likely two passes of `tokens` tokens each, with an expert as likely to be chosen in both,
+/// give all of its `chosen` tokens to the first: C(tokens, chosen) / C(2 tokens, chosen), Fisher's
+/// exact test. About 2^-chosen where the expert is rare.
+double chance_of_none(std::int64_t chosen, std::int64_t tokens);
+
 /// Half of the summed absolute differences of two distributions.
 double total_variation(std::span<const double> p, std::span<const double> q);
 /// KL(p || q) in nats; +infinity if q lacks mass where p has some.

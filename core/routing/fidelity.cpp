@@ -49,17 +49,28 @@ double entropy(std::span<const double> probs) {
     return sum;
 }
 
-/// What the base chose so often is not missed by chance (e^-5 = 0.7 %).
-constexpr double kSureChoices = 5.0;
+/// An expert that only the base chose is dead if that is less likely by chance, for any of a
+/// layer's experts.
+constexpr double kChanceOfDeath = 1e-3;
 
 /// Sums over tokens that result() divides.
-constexpr std::array kTokenMeans{
-    &LayerFidelity::recall,         &LayerFidelity::jaccard,          &LayerFidelity::exact,
-    &LayerFidelity::top1,           &LayerFidelity::weighted_jaccard, &LayerFidelity::displaced,
-    &LayerFidelity::lost_mass,      &LayerFidelity::untouched,        &LayerFidelity::restricted_kl,
-    &LayerFidelity::restricted_js,  &LayerFidelity::restricted_tv,    &LayerFidelity::base_entropy,
-    &LayerFidelity::router_entropy, &LayerFidelity::base_near_margin, &LayerFidelity::near_margin,
-    &LayerFidelity::group_recall,   &LayerFidelity::joined};
+constexpr std::array kTokenMeans{&LayerFidelity::recall,
+                                 &LayerFidelity::jaccard,
+                                 &LayerFidelity::exact,
+                                 &LayerFidelity::top1,
+                                 &LayerFidelity::weighted_jaccard,
+                                 &LayerFidelity::displaced,
+                                 &LayerFidelity::lost_mass,
+                                 &LayerFidelity::untouched,
+                                 &LayerFidelity::restricted_kl,
+                                 &LayerFidelity::restricted_js,
+                                 &LayerFidelity::restricted_tv,
+                                 &LayerFidelity::base_entropy,
+                                 &LayerFidelity::router_entropy,
+                                 &LayerFidelity::base_near_margin,
+                                 &LayerFidelity::near_margin,
+                                 &LayerFidelity::group_recall,
+                                 &LayerFidelity::joined};
 
 std::size_t strongest(const std::vector<double>& gates) {
     return static_cast<std::size_t>(std::max_element(gates.begin(), gates.end()) - gates.begin());
@@ -341,10 +352,12 @@ LayerFidelity FidelityAccumulator::result() const {
     mean.load_distance = js_distance(base, current);
     mean.entropy_change = mean.shape.entropy - mean.base_shape.entropy;
     std::int64_t sure = 0;
+    const double chance = kChanceOfDeath / static_cast<double>(base.size());
     for (std::size_t i = 0; i < base.size(); ++i) {
         const bool is_new = base[i] > 0.0 && current[i] <= 0.0;
         mean.new_dead += is_new ? 1 : 0;
-        sure += is_new && base_load_[i] >= kSureChoices ? 1 : 0;
+        const auto chosen = static_cast<std::int64_t>(base_load_[i]);
+        sure += is_new && chance_of_none(chosen, tokens_) < chance ? 1 : 0;
     }
     mean.new_dead_share = static_cast<double>(sure) / static_cast<double>(base.size());
     return mean;

@@ -37,7 +37,7 @@ struct LayerFidelity {
     double load_distance = 0;     ///< Jensen-Shannon distance of expert load, in [0, 1]
     double entropy_change = 0;    ///< normalised entropy of the load, current minus base
     std::int64_t new_dead = 0;    ///< experts that only the base uses
-    double new_dead_share = 0;    ///< of the experts that remain; the base chose them 5 times
+    double new_dead_share = 0;    ///< of those that remain; not explained by so few tokens
     double restricted_kl = 0;     ///< nats, KL(base restricted || current)
     double restricted_js = 0;     ///< nats
     double restricted_tv = 0;

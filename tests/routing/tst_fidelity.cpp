@@ -180,6 +180,51 @@ private Q_SLOTS:
         QCOMPARE(load_shape(std::vector<double>{1.0}).entropy, 1.0);
     }
 
+    void chance_of_missing_an_expert_is_exact() {
+        QCOMPARE(chance_of_none(0, 9), 1.0);
+        QCOMPARE(chance_of_none(1, 1), 0.5);
+        QVERIFY(near(chance_of_none(5, 5), 1.0 / 252.0, 1e-15));  // 1 of the 10 over 5 ways
+        QVERIFY(near(chance_of_none(14, 4096), 6.035979818605831e-05, 1e-15));
+        QVERIFY(near(chance_of_none(15, 4096), 3.0128233821898997e-05, 1e-15));
+    }
+
+    void expert_is_newly_dead_if_chance_does_not_explain_it_data() {
+        QTest::addColumn<int>("chosen");
+        QTest::addColumn<int>("tokens");
+        QTest::addColumn<std::size_t>("experts");
+        QTest::addColumn<bool>("dead");
+        const auto row = [](const char* name, int chosen, int tokens, std::size_t experts,
+                            bool dead) {
+            QTest::addRow("%s", name) << chosen << tokens << experts << dead;
+        };
+        row("the only token", 1, 1, 4, false);
+        row("all of a few tokens", 5, 5, 4, false);
+        // 14: 6.0e-5 and 15: 3.0e-5, against 1e-3 / 32 = 3.1e-5
+        row("rare, one choice too few", 14, 4096, 32, false);
+        row("rare, just enough", 15, 4096, 32, true);
+        row("more experts, more chances", 15, 4096, 128, false);
+        // 15 of 64: 1.2e-5, the same choices among fewer tokens say more
+        row("often on a short probe", 15, 64, 32, true);
+    }
+
+    // The base gives the last expert `chosen` of the tokens, the other model none.
+    void expert_is_newly_dead_if_chance_does_not_explain_it() {
+        QFETCH(int, chosen);
+        QFETCH(int, tokens);
+        QFETCH(std::size_t, experts);
+        QFETCH(bool, dead);
+        Row usual(experts, 0.0F);
+        usual[0] = 1;
+        Row other = usual;
+        other.back() = 2;
+        std::vector<Row> base(static_cast<std::size_t>(tokens), usual);
+        std::fill_n(base.begin(), chosen, other);
+        const std::vector<Row> current(base.size(), usual);
+        const LayerFidelity result = compare(base, current, all_of(experts), 1);
+        QCOMPARE(result.new_dead, std::int64_t{1});
+        QCOMPARE(result.new_dead_share, dead ? 1.0 / static_cast<double>(experts) : 0.0);
+    }
+
     void restricted_base_has_its_golden_values() {
         const Row base{2, 1, 0, -1};
         const Choice all = choose(base, 4);
