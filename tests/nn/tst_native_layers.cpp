@@ -1,33 +1,15 @@
 #include <QTest>
-#include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "base/json.h"
 #include "infer/native_model.h"
-#include "nn/trace.h"
 #include "prune/native_plans.h"
+#include "traced_logits.h"
 
 using namespace espalier;
 using namespace pruning;
 
 namespace {
-
-class Logits : public ForwardObserver {
-public:
-    void on_activation(Activation what, std::int64_t /*index*/,
-                       std::span<const float> rows) override {
-        if (what == Activation::Logits) values.insert(values.end(), rows.begin(), rows.end());
-    }
-    void on_routing(std::int64_t /*layer*/, const RoutingView& /*routing*/) override {}
-    std::vector<float> values;
-};
-
-std::vector<float> traced(const ModelSource& model, const std::vector<std::int32_t>& ids) {
-    Logits logits;
-    trace_model(model, {ids}, {}, logits, {});
-    return logits.values;
-}
 
 std::vector<float> computed(const ModelSource& source, const std::vector<std::int32_t>& ids) {
     ThreadPool pool(1);
@@ -65,13 +47,8 @@ private Q_SLOTS:
         prune_native(*model, replaces, folder.path("constants"), &constants);
         for (const char* made : {"counts", "constants"}) {
             const auto native = ModelSource::open(folder.path(made));
-            const auto torch = traced(*native, ids);
-            const auto engine = computed(*native, ids);
-            QCOMPARE(torch.size(), engine.size());
-            float largest = 0;
-            for (std::size_t i = 0; i < torch.size(); ++i) {
-                largest = std::max(largest, std::abs(torch[i] - engine[i]));
-            }
+            const float largest = traced_logits::largest_difference(
+                traced_logits::of(*native, {ids}), computed(*native, ids));
             QVERIFY2(largest <= 5e-4F,
                      qPrintable(QString("%1: %2").arg(made).arg(static_cast<double>(largest))));
         }

@@ -166,10 +166,14 @@ class TestMaskedModel : public QObject {
 
 private Q_SLOTS:
     void masked_model_equals_pruned_model_data() {
+        // Every way of routing: softmax normalised or not, biases, sigmoids with a selection bias,
+        // groups, shared experts, dense first layers.
         QTest::addColumn<QString>("name");
-        QTest::newRow("qwen3_moe") << "models/qwen3_moe-basic";
-        QTest::newRow("mixtral") << "models/mixtral-basic";
-        QTest::newRow("qwen3_moe, tied, sharded, bfloat16") << "models/qwen3_moe-tied-sharded";
+        const Json cases = read_json_file(golden("models/cases.json"));
+        for (const auto& item : cases.items()) {
+            QTest::addRow("%s", item.key().c_str())
+                << QString("models/%1").arg(QString::fromStdString(item.key()));
+        }
         QTest::newRow("qwen3_moe, not normalised") << "unnormalised";
     }
     void masked_model_equals_pruned_model() {
