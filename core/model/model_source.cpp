@@ -37,6 +37,13 @@ void hash_samples(Sha256& hash, const TensorView& view) {
     for (std::size_t i = 0; i < pieces; ++i) hash.update(view.bytes.subspan(i * stride, kPiece));
 }
 
+/// The system maps far more of the file than was read.
+void release(const ModelSource& model, const TensorView& view) {
+    if (const HubFolder* folder = model.hub_folder()) folder->release(view);
+    const GgufFile* file = model.gguf_file();
+    if (file != nullptr && file->file().contains(view.bytes)) file->file().release(view.bytes);
+}
+
 }  // namespace
 
 std::unique_ptr<ModelSource> ModelSource::open(const fs::path& path) {
@@ -62,6 +69,7 @@ std::string ModelSource::hash() const {
         hash.update(
             fmt::format("\n{} {} {} ", name, info(view.dtype).name, shape_text(view.shape)));
         hash_samples(hash, view);
+        release(*this, view);
     }
     return hash.hex();
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Peak memory of calibrate, prune, quantize and eval on a checkpoint of more than 2 GB, made on the fly, beside
-# the size of its largest layer. Peak is anonymous memory, as each command reports it: mapped weights
-# belong to the page cache.
+# Time and peak memory of calibrate, prune, quantize and eval on a checkpoint of more than 2 GB, made on the fly,
+# beside the size of its largest layer. Anonymous pages are what a command needs; VmHWM counts the mapped weights in.
 #
 #     tests/bench/memory.sh [FOLDER]     (needs 8 GB of disk there; default: a new temporary folder)
 set -euo pipefail
@@ -17,24 +16,25 @@ cp "$root"/resources/sample/model/tokenizer*.json "$model/"
 
 layer_bytes=$((2 * (experts * 3 * hidden * width + experts * hidden + 2 * hidden * hidden + hidden * hidden / 2)))
 echo "checkpoint $(du -sb "$model" | cut -f1) bytes, largest layer $layer_bytes bytes as stored (bfloat16), $((2 * layer_bytes)) in float32"
+echo
+echo "| command | time | peak of anonymous pages | VmHWM, mapped weights counted in |"
+echo "|---|---|---|---|"
 
 measure() {  # measure NAME COMMAND...
-    local name=$1; shift
-    rm -rf "$work/$name"*
-    local json; json=$("$bin/bin/espalier-cli" --json "$@" 2>"$work/$name.log" | tail -n 1)
-    printf '%-28s peak %11s bytes   %7s s\n' "$name" \
-        "$(sed -n 's/.*"peak_bytes": *\([0-9]*\).*/\1/p' <<<"$json")" \
-        "$(sed -n 's/.*"seconds": *\([0-9.]*\).*/\1/p' <<<"$json")"
+    "$root/tests/bench/peak_memory.py" "$1" "$bin/bin/espalier-cli" --json "${@:2}" 2>>"$work/log"
 }
 
 text=$root/resources/sample/calibration/python.txt
-measure calibrate.safetensors calibrate "$model" --data "python=$text" --tokens 4096 --context 512 --probe none --out "$work/calibrate.safetensors"
-measure pruned prune "$model" --stats "$work/calibrate.safetensors" --keep 0.5 --out "$work/pruned"
-measure quantized.gguf quantize "$model" --type q4_k_m --stats "$work/calibrate.safetensors" --out "$work/quantized.gguf"
+stats=$work/stats.safetensors
+rm -rf "$work"/stats.* "$work/pruned" "$work/quantized.gguf"
+measure "inspect" inspect "$model"
+measure "calibrate, 4096 tokens" calibrate "$model" --data "python=$text" --tokens 4096 --context 512 --probe none --out "$stats"
+measure "prune, 32 to 16 experts" prune "$model" --stats "$stats" --keep 0.5 --accept low_task_mass --out "$work/pruned"
+measure "quantize, Q4_K_M" quantize "$model" --type q4_k_m --stats "$stats" --out "$work/quantized.gguf"
 
-# Both models layer by layer: no more than hidden states and one layer's copies may stay.
+# Both models layer by layer where they exceed the budget: no more than hidden states and one layer's copies may stay.
 head -c 60000 "$text" > "$work/probe.txt"
 for budget in 64GiB 256MiB; do
-    measure "eval-$budget" --memory-budget $budget eval "$work/pruned" --reference "$model" \
+    measure "eval against the original, budget $budget" --memory-budget $budget eval "$work/pruned" --reference "$model" \
         --perplexity "$work/probe.txt" --max-windows 8
 done
