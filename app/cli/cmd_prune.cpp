@@ -8,6 +8,7 @@
 #include "app/cli/select_options.h"
 #include "base/error.h"
 #include "base/size_text.h"
+#include "pipeline/check_cut.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
 #include "pipeline/stats_for_model.h"
@@ -116,6 +117,11 @@ std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     log_warnings(report);
     if (!session.json) print_report(options.out, report);
     Json metrics = metrics_of(report, plan);
+    if (!channels) {
+        metrics.update(
+            check_cut({recovered ? *recovered : *model, plan, options.out, session.num_threads},
+                      session.stop));
+    }
     if (options.rounds.is_asked()) metrics["rounds"] = rounds.rounds;
     if (rounds.floor) metrics["floor"] = *rounds.floor;
     return measure.result(options.out, std::move(metrics));

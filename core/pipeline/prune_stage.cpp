@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "model/model_source.h"
+#include "pipeline/check_cut.h"
 #include "pipeline/measured_selection.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/probe_windows.h"
@@ -280,6 +281,8 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
                       .constants = constants.empty() ? nullptr : &constants});
     log_warnings(report);
     output.metrics = metrics_of(report, plan);
+    output.metrics.update(
+        check_cut({*model, plan, output.model, context.num_threads}, context.stop));
     if (is_progressive) output.metrics["rounds"] = rounds.rounds;
     if (rounds.floor) output.metrics["floor"] = *rounds.floor;
     measure_routing(context, output.model, {config.routing_tokens, config.limits_file, kModelShare},
