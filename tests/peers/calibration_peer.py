@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""REAP's statistics in transformers, in bfloat16, for calibration_speed.py: tokens a second, peak memory, scores.
+"""REAP's statistics in transformers: tokens a second, peak memory, scores. For calibration_speed.py and
+calibration_scores.py.
 
-    calibration_peer.py MODEL IDS.json hooks|every-expert SCORES.json
+    calibration_peer.py MODEL IDS.json hooks|every-expert SCORES.json [bfloat16|float32]
 
 hooks: what a careful person writes. The experts' own loop over those that were hit, rows gathered by one sort, with the
 norm of each output taken where it is computed; no logits of the vocabulary; batches of 4,096 tokens.
@@ -76,9 +77,10 @@ def peak_bytes():
 
 @torch.inference_mode()
 def main():
-    path, ids_path, way, scores_path = sys.argv[1:]
+    path, ids_path, way, scores_path = sys.argv[1:5]
+    dtype = getattr(torch, sys.argv[5] if len(sys.argv) > 5 else "bfloat16")
     started = time.monotonic()
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16).eval()
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval()
     sums = []
     for layer in model.model.layers:
         sums.append(Sums(layer.mlp.experts.num_experts))
@@ -90,7 +92,8 @@ def main():
     for batch in ids.split(BATCH_TOKENS // ids.shape[1]):
         model.model(input_ids=batch, use_cache=False)
     ended = time.monotonic()
-    scores = [(s.gated_norm / s.count.clamp(min=1)).tolist() for s in sums]
+    scores = {"reap": [(s.gated_norm / s.count.clamp(min=1)).tolist() for s in sums],
+              "frequency": [s.count.tolist() for s in sums]}
     with open(scores_path, "w") as file:
         json.dump(scores, file)
     print(json.dumps({"tokens_per_second": ids.numel() / (ended - loaded),

@@ -15,9 +15,10 @@ import pathlib
 import random
 import shlex
 import statistics
-import struct
 import subprocess
 import tempfile
+
+from calibration_file import rows_of_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("ESPALIER_BUILD", ROOT / "build/release"))
@@ -59,18 +60,6 @@ def peer(folder, way):
     return answer
 
 
-def scores_of_file(path):
-    """`reap.<layer>` of a statistics file."""
-    data = path.read_bytes()
-    size, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + size])
-    rows = []
-    for layer in range(SHAPE["layers"]):
-        begin, end = header[f"reap.{layer}"]["data_offsets"]
-        rows.append(struct.unpack(f"<{(end - begin) // 8}d", data[8 + size + begin:8 + size + end]))
-    return rows
-
-
 def difference(ours, theirs):
     return max(abs(a - b) / max(abs(a), 1e-12) for x, y in zip(ours, theirs) for a, b in zip(x, y))
 
@@ -94,9 +83,9 @@ def compare(folder, rounds):
     print("| | tokens/s, median (range) | peak MiB |\n|---|---|---|")
     for name, own in results.items():
         row(name, own)
-    ours = scores_of_file(folder / "stats.safetensors")
+    ours = rows_of_file(folder / "stats.safetensors", "reap", SHAPE["layers"])
     for way in ("hooks", "every-expert"):
-        print(f"REAP scores against {way}: {difference(ours, json.loads((folder / f'{way}.json').read_text())):.1e}")
+        print(f"REAP scores against {way}: {difference(ours, json.loads((folder / f'{way}.json').read_text())['reap']):.1e}")
 
 
 def prices(folder, rounds):
