@@ -48,7 +48,7 @@ ProgressiveResult RoundOptions::run(const SelectionOptions& selection, const Mod
                                     const std::filesystem::path& folder,
                                     const Session& session) const {
     const SelectOptions options = selection.read();
-    validate(schedule, options.criterion);
+    validate(schedule, options.criterion, options.merge);
     const ExpertStats stats = load_stats_for_model(selection.stats, model,
                                                    find_criterion(options.criterion).needs_vectors);
     RemeasureRequest again{.stats = stats,

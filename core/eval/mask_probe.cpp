@@ -79,8 +79,30 @@ MaskProbe::MaskProbe(NativeModel& model, TokenWindows windows, const MaskProbeOp
     const std::size_t num_layers = model.config().layers.size();
     stride_ = (num_layers + num_states - 1) / num_states;
     states_.emplace_back(pass_.hidden().begin(), pass_.hidden().end());
+    if (options.whole != nullptr) remember_whole(stop);
     whole_ = measure({}, stop);
     settle({}, stop);
+    is_whole_ = false;
+}
+
+void MaskProbe::remember_whole(const std::stop_token& stop) {
+    NativeModel& whole = *options_.whole;
+    const auto vocab = static_cast<std::size_t>(whole.config().vocab_size);
+    LayerwisePass pass(whole, windows_.windows);
+    for (std::size_t layer = 0; layer < whole.config().layers.size(); ++layer) {
+        pass.run_layer(layer, {}, stop);
+        if (options_.streams_layers) whole.transformer().release_layer(layer);
+    }
+    if (whole_probs_.size() == 0) {
+        std::copy(pass.hidden().begin(), pass.hidden().end(), whole_hidden_.span().begin());
+    } else {
+        pass.run_head(
+            first_scored_,
+            [&](std::size_t window, std::size_t first, std::span<const float> logits) {
+                whole_rows(window, first, logits.size() / vocab, logits);
+            },
+            {}, stop);
+    }
     is_whole_ = false;
 }
 
@@ -170,8 +192,8 @@ MaskProbe::WholeRows MaskProbe::whole_rows(std::size_t window, std::size_t first
         return {probabilities, rows};
     } else {
         const auto width = static_cast<std::size_t>(model_.config().hidden_size);
-        model_.transformer().run_head(
-            {model_.pool(), model_.arithmetic(), {}},
+        whole_model().transformer().run_head(
+            {model_.pool(), whole_model().arithmetic(), {}},
             whole_hidden_.span().subspan((begins_[window] + first) * width, count * width),
             probabilities, nullptr);
     }

@@ -15,7 +15,7 @@
 
 namespace espalier {
 
-/// What the removal of experts costs on some tokens, against the whole model on the same tokens.
+/// What the removal of experts costs on some tokens, against a whole model on the same tokens.
 struct MaskCost {
     double kl = 0;    ///< nats a token, KL(whole || masked)
     double top1 = 0;  ///< share of positions with the same best token
@@ -37,6 +37,9 @@ struct MaskProbeOptions {
     std::uint64_t memory_bytes = std::uint64_t{1} << 30;
     /// The model is larger than memory: each layer is given back once it has been used.
     bool streams_layers = false;
+    /// What masks are held to, kept by reference; null: the model itself without any. Of the same
+    /// shape but for its experts.
+    NativeModel* whole = nullptr;
 };
 
 /// Measures masks one after the other on the same tokens, fast: the whole model runs once, and a
@@ -50,7 +53,7 @@ public:
               std::stop_token stop = {});
 
     const std::vector<std::string>& tasks() const noexcept { return windows_.tasks; }
-    /// Of the whole model: KL 0 but for rounding, top-1 1.
+    /// Of the model without a mask. Held to itself: KL 0 but for rounding, top-1 1.
     const MaskMeasurement& whole() const noexcept { return whole_; }
     /// @throws Error RunRecipe if the mask leaves fewer than top_k; NumberInvalid; Cancelled
     MaskMeasurement measure(const ExpertMask& mask, std::stop_token stop = {});
@@ -67,6 +70,8 @@ private:
     };
 
     std::size_t first_layer_that_differs(const ExpertMask& mask) const;
+    NativeModel& whole_model() { return options_.whole != nullptr ? *options_.whole : model_; }
+    void remember_whole(const std::stop_token& stop);
     void run_layers(std::size_t begin, const std::stop_token& stop);
     MaskMeasurement score(const std::stop_token& stop);
     void add_rows(std::size_t window, std::size_t first, std::span<const float> logits,

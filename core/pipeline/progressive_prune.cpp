@@ -1,17 +1,21 @@
 #include "pipeline/progressive_prune.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <fmt/format.h>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/file_hash.h"
 #include "base/log.h"
 #include "eval/mask_probe.h"
 #include "pipeline/measured_selection.h"
 #include "pipeline/recovery_step.h"
 #include "pipeline/report_layers.h"
+#include "pipeline/stage_routing.h"
 #include "prune/expert_sets.h"
 #include "prune/explain_plan.h"
 #include "routing/criterion.h"
@@ -42,7 +46,7 @@ public:
           stats_(input.stats),
           recovery_(make_recovery(input.schedule.recovery)),
           native_(input.model, input.pool),
-          probe_(native_, input.probe, {}, stop_),
+          probe_(std::make_unique<MaskProbe>(native_, input.probe, MaskProbeOptions(), stop_)),
           target_(input.options.keep.kept_of(router_.num_experts)),
           path_(round_path(router_, target_, input.schedule.path)),
           kept_(router_.num_experts) {}
@@ -68,7 +72,15 @@ private:
         return fs::exists(round_folder(next_round()) / "round.json");
     }
 
-    /// Rounds that lie there must be of this very schedule.
+    std::string probe_hash() const {
+        Sha256 hash;
+        for (const auto& window : input_.probe.windows)
+            hash.update(std::as_bytes(std::span(window)));
+        return hash.hex();
+    }
+
+    /// Rounds that lie there must be of this very schedule. Where one cut would end says all of how
+    /// experts are chosen, and whether that can be met.
     void check_identity() const {
         Json accept = input_.options.accept;
         const Json identity{{"model_hash", input_.model.hash()},
@@ -79,8 +91,9 @@ private:
                             {"max_kl", input_.schedule.max_kl},
                             {"remeasure", input_.schedule.remeasure},
                             {"recovery", input_.schedule.recovery},
-                            {"probe_tokens", input_.probe.num_tokens()},
-                            {"seed", input_.options.seed},
+                            {"routing_tokens", input_.schedule.routing_tokens},
+                            {"probe_hash", probe_hash()},
+                            {"aim_hash", sha256_of_text(to_json(select(target_)).dump())},
                             {"accept", std::move(accept)}};
         const fs::path file = input_.folder / "schedule.json";
         fs::create_directories(input_.folder);
@@ -96,13 +109,28 @@ private:
         const Json round = read_json_file(folder / "round.json");
         result_.plan = load_expert_plan(folder / "plan.json");
         kept_ = round.at("experts").get<std::int64_t>();
-        result_.model = round.at("model").get<std::string>();
+        go_on_from(round.at("model").get<std::string>());
         if (round.at("remeasured").get<bool>()) {
             stats_ = load_expert_stats(folder / "stats.safetensors", true);
         }
         result_.rounds.push_back(round);
         log("prune").info("round {} was done before: {} experts", result_.rounds.size(), kept_);
     }
+
+    /// Masks are tried on recovered weights from now on, and held to the original still.
+    void go_on_from(const fs::path& model) {
+        if (model == result_.model) return;
+        result_.model = model;
+        native_.set_mask({});
+        probe_.reset();  // looks at what is replaced
+        recovered_native_.reset();
+        recovered_ = ModelSource::open(model);
+        recovered_native_ = std::make_unique<NativeModel>(*recovered_, input_.pool);
+        probe_ = std::make_unique<MaskProbe>(*recovered_native_, input_.probe,
+                                             MaskProbeOptions{.whole = &native_}, stop_);
+    }
+    /// What is cut and recovered: the input, or what the last recovery made of it.
+    const ModelSource& model() const { return recovered_ ? *recovered_ : input_.model; }
 
     /// The next number of the path below what is kept.
     std::int64_t next_number() const {
@@ -135,7 +163,7 @@ private:
     Trial attempt(std::int64_t wanted) {
         throw_if_stopped(stop_);
         Trial trial{.plan = select(wanted), .cost = {}, .violation = {}};
-        trial.cost = probe_.measure(trial.plan.mask(input_.model.config()), stop_);
+        trial.cost = probe_->measure(trial.plan.mask(input_.model.config()), stop_);
         const double limit = input_.schedule.max_kl;
         const auto& accept = input_.options.accept;
         const bool takes_loss =
@@ -192,18 +220,18 @@ private:
         fs::create_directories(folder);
         save_expert_plan(trial.plan, folder / "plan.json");
         const RecoveryResult recovered = recover(trial.plan, round, folder);
-        if (!recovered.model.empty()) result_.model = recovered.model;
+        if (!recovered.model.empty()) go_on_from(recovered.model);
         const auto every = static_cast<std::size_t>(input_.schedule.remeasure);
         const bool remeasures = every > 0 && round % every == 0 && experts > target_;
         if (remeasures) {
             tell(fmt::format("round {}: measuring anew", round));
-            const fs::path model = result_.model.empty() ? input_.model.path() : result_.model;
-            stats_ = input_.remeasure(model, trial.plan, folder / "stats.safetensors");
+            stats_ = input_.remeasure(model().path(), trial.plan, folder / "stats.safetensors");
         }
         Json json = round_json(trial, experts, std::move(tried));
         json["remeasured"] = remeasures;
         json["recovery"] = recovered.metrics;
         json["model"] = result_.model.string();
+        add_routing(trial.plan, !recovered.model.empty(), json);
         write_json_file(folder / "round.json", json);
         kept_ = experts;
         result_.plan = std::move(trial.plan);
@@ -211,11 +239,24 @@ private:
         report(trial.cost.all.kl);
     }
 
+    /// What the round leaves, as it would be written now, against the original.
+    void add_routing(const ExpertPlan& plan, bool was_recovered, Json& json) {
+        if (input_.schedule.routing_tokens == 0) return;
+        tell(fmt::format("round {}: comparing the routing with the original's", next_round()));
+        const Json measured = evaluate_masked({.original = input_.model,
+                                               .model = model(),
+                                               .mask = plan.mask(input_.model.config()),
+                                               .probe = input_.probe,
+                                               .tokens = input_.schedule.routing_tokens,
+                                               .pool = input_.pool},
+                                              stop_);
+        json["routing"] = routing_figures(measured.at("routing"));
+        if (was_recovered) json["kl_after_recovery"] = measured.at("kl").at("mean");
+    }
+
     RecoveryResult recover(const ExpertPlan& plan, std::size_t round, const fs::path& folder) {
-        std::unique_ptr<ModelSource> own;
-        if (!result_.model.empty()) own = ModelSource::open(result_.model);
         return recovery_->recover({.original = input_.model,
-                                   .model = own ? *own : input_.model,
+                                   .model = model(),
                                    .plan = plan,
                                    .round = static_cast<std::int64_t>(round),
                                    .folder = folder,
@@ -226,7 +267,7 @@ private:
     Json round_json(const Trial& trial, std::int64_t experts, Json tried) const {
         Json tasks = Json::object();
         for (std::size_t i = 0; i < trial.cost.tasks.size(); ++i) {
-            tasks[probe_.tasks().at(i)] = trial.cost.tasks[i].kl;
+            tasks[probe_->tasks().at(i)] = trial.cost.tasks[i].kl;
         }
         return {{"round", next_round()},
                 {"experts", experts},
@@ -241,6 +282,11 @@ private:
     void report(double kl) {
         input_.observer.on_event(MetricMeasured{"rounds.experts", static_cast<double>(kept_)});
         input_.observer.on_event(MetricMeasured{"rounds.kl", kl});
+        const Json routing = result_.rounds.back().value("routing", Json::object());
+        if (routing.contains("recall")) {
+            input_.observer.on_event(
+                MetricMeasured{"rounds.recall", routing.at("recall").get<double>()});
+        }
         report_layers(stats_, find_criterion(input_.options.criterion), &result_.plan,
                       input_.options.seed, input_.observer);
         tell(fmt::format("round {} done: {} experts, KL {:.4f}", result_.rounds.size(), kept_, kl));
@@ -259,8 +305,10 @@ private:
     RouterConfig router_;
     ExpertStats stats_;
     std::unique_ptr<RecoveryStep> recovery_;
-    NativeModel native_;
-    MaskProbe probe_;
+    NativeModel native_;  ///< the input
+    std::unique_ptr<ModelSource> recovered_;
+    std::unique_ptr<NativeModel> recovered_native_;
+    std::unique_ptr<MaskProbe> probe_;
     std::int64_t target_;
     std::vector<std::int64_t> path_;
     std::int64_t kept_;  ///< experts a layer
@@ -269,13 +317,17 @@ private:
 
 }  // namespace
 
-void validate(const RoundSchedule& schedule, std::string_view criterion) {
+void validate(const RoundSchedule& schedule, std::string_view criterion, std::string_view merge) {
+    if (!merge.empty()) {
+        throw refused("they are measured as masks, which cannot stand for merged experts.",
+                      "Merge in one go, or remove in rounds.");
+    }
     if (criterion == kMeasuredSelection || find_criterion(criterion).replaces) {
         throw refused(fmt::format("rounds cannot go by {}.", criterion),
                       "Choose a criterion that ranks experts to remove, such as reap.");
     }
     if (!(schedule.max_kl >= 0) || schedule.remeasure < 0 || schedule.path.rounds < 0 ||
-        !(schedule.path.step > 0 && schedule.path.step < 1)) {
+        schedule.routing_tokens < 0 || !(schedule.path.step > 0 && schedule.path.step < 1)) {
         throw refused("a limit, a step or a number of rounds makes no sense.",
                       "Enter a step above 0 and below 1, and no negative numbers.");
     }
@@ -283,7 +335,7 @@ void validate(const RoundSchedule& schedule, std::string_view criterion) {
 }
 
 ProgressiveResult prune_in_rounds(const ProgressiveInput& input, std::stop_token stop) {
-    validate(input.schedule, input.options.criterion);
+    validate(input.schedule, input.options.criterion, input.options.merge);
     if (input.schedule.remeasure > 0 && !input.remeasure) {
         throw refused("there is no data to measure statistics anew.",
                       "Name what was calibrated on, or leave the statistics as they are.");

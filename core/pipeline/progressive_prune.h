@@ -25,6 +25,8 @@ struct RoundSchedule {
     double max_kl = 0;           ///< nats a token to the whole model, on the probe; 0: no limit
     std::int64_t remeasure = 0;  ///< statistics anew after every so many rounds; 0: never
     std::string recovery = "none";
+    /// Of the probe, on which a round's routing is compared with the original's; 0: not compared.
+    std::int64_t routing_tokens = 4096;
 };
 
 struct ProgressiveInput {
@@ -48,7 +50,8 @@ struct ProgressiveInput {
 struct ProgressiveResult {
     ExpertPlan plan;
     /// [{round, experts, kl, top1, perplexity, tasks: {label: kl}, task_mass, refused: [{experts,
-    /// kl, reason}], remeasured, recovery}]
+    /// kl, reason}], remeasured, recovery, model, routing: routing_figures(), kl_after_recovery}];
+    /// the last two where the routing is compared, and where weights were recovered
     Json rounds = Json::array();
     std::filesystem::path model;        ///< recovered weights to cut; empty: the input's
     std::optional<std::int64_t> floor;  ///< where the limits ended it, if short of the aim
@@ -58,12 +61,13 @@ struct ProgressiveResult {
 /// Within the limits (KL; a task's mass below 60 % that is not accepted) the round stands: it is
 /// recovered, and recorded as `NN/plan.json` and `NN/round.json` in the folder, whichever plan a
 /// user may return to. Past them the step is halved, and below one expert a layer the rounds end.
-/// Experts that went never come back. Reports MetricMeasured "rounds.experts" and "rounds.kl".
+/// Experts that went never come back. Reports MetricMeasured "rounds.experts", "rounds.kl" and
+/// "rounds.recall".
 /// @throws Error RunRecipe as select_experts(), for a criterion that rounds cannot go by, or if the
 /// limits allow no expert at all to go; FileExists for a folder of other rounds; Cancelled
 ProgressiveResult prune_in_rounds(const ProgressiveInput& input, std::stop_token stop = {});
 
 /// What would be refused before any work. @throws Error RunRecipe
-void validate(const RoundSchedule& schedule, std::string_view criterion);
+void validate(const RoundSchedule& schedule, std::string_view criterion, std::string_view merge);
 
 }  // namespace espalier

@@ -160,10 +160,6 @@ void validate_selection(const PruneConfig& config) {
             refuse("a search measures what removing experts does, not what merging them does.",
                    "Leave \"merge\" empty, or choose a criterion.");
         }
-        if (config.progressive) {
-            refuse("rounds are measured as masks, which cannot stand for merged experts.",
-                   "Leave \"merge\" or \"progressive\" away.");
-        }
     }
     if (!is_search && find_criterion(config.criterion).replaces && !config.native) {
         refuse(fmt::format("{} replaces experts by constants, which config.json and GGUF cannot "
@@ -200,7 +196,7 @@ void validate(const PruneConfig& config) {
     }
     load_routing_limits(config.limits_file);
     validate_selection(config);
-    if (config.progressive) validate(round_schedule(config), config.criterion);
+    if (config.progressive) validate(round_schedule(config), config.criterion, config.merge);
     if (!config.progressive && config.recovery != "none") {
         throw Error(ErrorCode::RunRecipe, "Stage prune: a recovery works between rounds.",
                     "Set \"progressive\", or leave \"recovery\" away.");
@@ -237,7 +233,8 @@ RoundSchedule round_schedule(const PruneConfig& config) {
     return {.path = {.rounds = config.rounds, .step = config.step},
             .max_kl = config.max_kl,
             .remeasure = config.remeasure_every,
-            .recovery = config.recovery};
+            .recovery = config.recovery,
+            .routing_tokens = config.routing_tokens};
 }
 
 StageOutput run_prune(const StageContext& context, const PruneConfig& config) {

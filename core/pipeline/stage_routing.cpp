@@ -1,6 +1,7 @@
 #include "pipeline/stage_routing.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <map>
 #include <utility>
@@ -34,11 +35,8 @@ std::vector<std::string> evaluation_files(const Recipe& recipe) {
     return {};
 }
 
-/// One text a task, of the windows that calibration left alone.
-std::vector<EvaluationText> held_out_texts(const ModelSource& model, const Recipe& recipe,
-                                           std::int64_t tokens) {
-    const TokenWindows windows =
-        read_probe_windows(model, {.data = recipe.data, .file = {}, .max_tokens = tokens});
+/// One text a task.
+std::vector<EvaluationText> texts_of(const TokenWindows& windows) {
     std::vector<EvaluationText> texts;
     for (const std::string& task : windows.tasks) texts.push_back({task, {}, -1});
     for (std::size_t w = 0; w < windows.windows.size(); ++w) {
@@ -48,14 +46,11 @@ std::vector<EvaluationText> held_out_texts(const ModelSource& model, const Recip
     return texts;
 }
 
-Probe read_probe(const ModelSource& original, const Recipe& recipe, std::int64_t tokens) {
-    const auto files = evaluation_files(recipe);
-    Probe probe;
-    probe.texts =
-        files.empty() ? held_out_texts(original, recipe, tokens) : read_texts(original, files);
+/// As many tokens of each task, in windows that the shortest text fills.
+Probe cut_probe(std::vector<EvaluationText> texts, std::int64_t tokens) {
+    Probe probe{.texts = std::move(texts), .options = {}};
     std::erase_if(probe.texts, [](const EvaluationText& text) { return text.ids.size() < 2; });
     if (probe.texts.empty()) return probe;
-    // As many tokens of each task, in windows that the shortest text fills.
     const std::int64_t share =
         std::max<std::int64_t>(2, tokens / static_cast<std::int64_t>(probe.texts.size()));
     std::int64_t window = std::min(kWindow, share);
@@ -67,6 +62,16 @@ Probe read_probe(const ModelSource& original, const Recipe& recipe, std::int64_t
     probe.options.max_windows = std::max<std::int64_t>(1, share / window);
     return probe;
 }
+
+Probe read_probe(const ModelSource& original, const Recipe& recipe, std::int64_t tokens) {
+    const auto files = evaluation_files(recipe);
+    if (!files.empty()) return cut_probe(read_texts(original, files), tokens);
+    return cut_probe(texts_of(read_probe_windows(
+                         original, {.data = recipe.data, .file = {}, .max_tokens = tokens})),
+                     tokens);
+}
+
+constexpr std::array kFigures{"recall", "restricted_kl", "displaced", "local_kl", "output_cosine"};
 
 Json unmeasured(const std::string& why) {
     log("routing").warn("Routing is not compared with the original: {}", why);
@@ -129,9 +134,30 @@ void measure_routing(const StageContext& context, const std::filesystem::path& m
     }
 }
 
+Json evaluate_masked(const MaskedModel& masked, std::stop_token stop) {
+    const Probe probe = cut_probe(texts_of(masked.probe), masked.tokens);
+    return evaluate({.model = masked.model,
+                     .reference = &masked.original,
+                     .mask = masked.mask,
+                     .texts = probe.texts,
+                     .options = probe.options,
+                     .pool = masked.pool,
+                     .memory_budget = masked.memory_budget},
+                    std::move(stop));
+}
+
+Json routing_figures(const Json& routing) {
+    const Json mean = routing.value("mean", Json::object());
+    Json figures = {{"verdict", routing.value("verdict", Json())}};
+    for (const char* name : kFigures) {
+        if (mean.contains(name)) figures[name] = mean.at(name);
+    }
+    return figures;
+}
+
 void adopt_routing(Json routing, StageOutput& output) {
     const Json mean = routing.value("mean", Json::object());
-    for (const char* name : {"recall", "restricted_kl", "displaced", "local_kl", "output_cosine"}) {
+    for (const char* name : kFigures) {
         if (mean.contains(name)) output.metrics[fmt::format("routing.{}", name)] = mean.at(name);
     }
     output.routing = std::move(routing);

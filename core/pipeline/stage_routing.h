@@ -2,8 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 
+#include "base/thread_pool.h"
+#include "data/dataset.h"
+#include "model/expert_mask.h"
+#include "model/model_source.h"
 #include "pipeline/stage.h"
 
 namespace espalier {
@@ -25,6 +30,23 @@ Json load_routing_limits(const std::string& file);
 /// was calibrated on, the report says so, without a verdict.
 void measure_routing(const StageContext& context, const std::filesystem::path& model,
                      const StageRoutingOptions& options, StageOutput& output);
+
+/// A model that runs as if some of its experts were gone, and what to measure it on.
+struct MaskedModel {
+    const ModelSource& original;
+    const ModelSource& model;
+    const ExpertMask& mask;
+    const TokenWindows& probe;
+    std::int64_t tokens = 0;  ///< of the probe, as many of each task
+    ThreadPool& pool;
+    std::uint64_t memory_budget = 0;
+};
+
+/// evaluate() of such a model against the original.
+Json evaluate_masked(const MaskedModel& masked, std::stop_token stop = {});
+
+/// The figures of a routing report that stand for it: its means that judge a cut, and the verdict.
+Json routing_figures(const Json& routing);
 
 /// What an evaluation says of routing, as above.
 void adopt_routing(Json routing, StageOutput& output);

@@ -52,10 +52,10 @@ MoeConfig deep_config() {
     return config;
 }
 
-Comparison compared(const RandomModel& source, const std::vector<std::int32_t>& ids,
-                    const ExpertMask& mask) {
+Comparison compared(const RandomModel& original, const RandomModel& source,
+                    const std::vector<std::int32_t>& ids, const ExpertMask& mask) {
     ThreadPool pool(2);
-    NativeModel whole(source, pool);
+    NativeModel whole(original, pool);
     NativeModel masked(source, pool);
     masked.set_mask(mask);
     return compare_models({.reference = whole,
@@ -74,21 +74,31 @@ class TestMaskProbe : public QObject {
 private Q_SLOTS:
     void costs_are_those_of_the_comparison_data() {
         QTest::addColumn<quint64>("memory");
-        QTest::addRow("everything is remembered") << (quint64{1} << 30);
-        QTest::addRow("some states, logits again") << (quint64{1} << 15);
-        QTest::addRow("nothing is remembered") << quint64{0};
+        QTest::addColumn<bool>("other");
+        for (const bool other : {false, true}) {
+            const char* whole = other ? ", held to another model" : "";
+            QTest::addRow("everything is remembered%s", whole) << (quint64{1} << 30) << other;
+            QTest::addRow("some states, logits again%s", whole) << (quint64{1} << 15) << other;
+            QTest::addRow("nothing is remembered%s", whole) << quint64{0} << other;
+        }
     }
 
     void costs_are_those_of_the_comparison() {
         QFETCH(quint64, memory);
+        QFETCH(bool, other);
         const MoeConfig config = deep_config();
         const RandomModel source(config, 5);
+        const RandomModel original(config, other ? 6 : 5);
         const auto ids = some_ids(6 * kContext, static_cast<std::int32_t>(config.vocab_size));
         ThreadPool pool(2);
         NativeModel model(source, pool);
-        MaskProbe probe(model, windows_of(ids), {.memory_bytes = memory});
-        QVERIFY(std::abs(probe.whole().all.kl) < 1e-8);
-        QCOMPARE(probe.whole().all.top1, 1.0);
+        NativeModel whole(original, pool);
+        MaskProbe probe(model, windows_of(ids),
+                        {.memory_bytes = memory, .whole = other ? &whole : nullptr});
+        if (!other) {
+            QVERIFY(std::abs(probe.whole().all.kl) < 1e-8);
+            QCOMPARE(probe.whole().all.top1, 1.0);
+        }
         const auto last = config.layers.size();
         const std::vector<ExpertMask> masks = {
             mask_of(config, 1, 0, last), mask_of(config, 2, last - 1, last),
@@ -97,7 +107,7 @@ private Q_SLOTS:
         for (std::size_t i = 0; i < masks.size(); ++i) {
             const auto cost = probe.measure(masks[i]);
             if (i % 2 == 0) probe.settle(masks[i]);
-            const Comparison expected = compared(source, ids, masks[i]);
+            const Comparison expected = compared(original, source, ids, masks[i]);
             QCOMPARE(cost.all.tokens, expected.tokens);
             QVERIFY(std::abs(cost.all.kl - expected.kl_mean) < 1e-7);
             QVERIFY(std::abs(cost.all.perplexity / expected.model_perplexity - 1) < 1e-7);

@@ -1,5 +1,6 @@
 #include <QTemporaryDir>
 #include <QTest>
+#include <cmath>
 #include <filesystem>
 #include <stop_token>
 #include <vector>
@@ -27,6 +28,7 @@ class Watcher : public RunObserver {
 public:
     std::vector<double> experts;
     std::vector<double> kl;
+    std::vector<double> recall;
     std::size_t stop_after = 1000;
     std::stop_source stop;
 
@@ -35,6 +37,7 @@ public:
         if (metric == nullptr) return;
         if (metric->name == "rounds.experts") experts.push_back(metric->value);
         if (metric->name == "rounds.kl") kl.push_back(metric->value);
+        if (metric->name == "rounds.recall") recall.push_back(metric->value);
         if (kl.size() >= stop_after) stop.request_stop();
     }
 };
@@ -97,6 +100,17 @@ private Q_SLOTS:
             QCOMPARE(result.rounds[s].at("kl").get<double>(), watcher.kl[s]);
         }
         QVERIFY(watcher.kl.back() > watcher.kl.front());
+        // Each says what it does to the routing; fewer experts, more choices that are gone.
+        double displaced = 0;
+        for (std::size_t s = 0; s < 4; ++s) {
+            const Json& routing = result.rounds[s].at("routing");
+            QVERIFY(routing.at("verdict").is_string());
+            QCOMPARE(routing.at("recall").get<double>(), watcher.recall[s]);
+            QVERIFY(routing.at("recall") > 0.5 && routing.at("recall") < 1);
+            QVERIFY(routing.at("displaced").get<double>() > displaced);
+            displaced = routing.at("displaced").get<double>();
+            QVERIFY(!result.rounds[s].contains("kl_after_recovery"));
+        }
 
         // Each round's plan stays, for a user to return to; none brings an expert back.
         ExpertPlan before;
@@ -169,6 +183,9 @@ private Q_SLOTS:
             error_of([&] { prune_in_rounds(input(folder, second, {.path = {.rounds = 3}})); });
         QVERIFY(other.has_value());
         QCOMPARE(other->code(), ErrorCode::FileExists);
+        ProgressiveInput wish = input(folder, second, schedule);
+        wish.options.wishes[0].locked = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        QCOMPARE(error_of([&] { prune_in_rounds(wish); })->code(), ErrorCode::FileExists);
     }
 
     void statistics_measured_anew_never_bring_an_expert_back() {
@@ -223,6 +240,42 @@ private Q_SLOTS:
         QCOMPARE(result.rounds[1].at("recovery").at("tokens"), 7);
     }
 
+    // Weights that a recovery left are tried, cut and held to the original from then on.
+    void rounds_go_on_from_what_a_recovery_made() {
+        class Other : public RecoveryStep {
+            RecoveryResult recover(const RecoveryRequest& request) override {
+                if (request.round > 1) return {};
+                const fs::path model = request.folder / "model";
+                fs::copy(request.model.path(), model);
+                // A model without an opinion: every word is as likely.
+                Json config = read_json_file(model / "config.json");
+                config["rms_norm_eps"] = 1e12;
+                write_json_file(model / "config.json", config);
+                return {.model = model, .metrics = {}};
+            }
+        };
+        register_recovery("other", [] { return std::make_unique<Other>(); });
+        const QTemporaryDir folder;
+        Watcher watcher;
+        const RoundSchedule schedule{.path = {.rounds = 3}, .recovery = "other"};
+        const ProgressiveInput in = input(folder, watcher, schedule);
+        const ProgressiveResult result = prune_in_rounds(in);
+        QCOMPARE(result.model, in.folder / "01" / "model");
+        // The first round's trial was of the original.
+        const auto vocab = static_cast<double>(m_model->config().vocab_size);
+        QVERIFY(result.rounds[0].at("perplexity") < vocab / 4);
+        QVERIFY(result.rounds[0].at("kl_after_recovery") > 2 * watcher.kl[0]);
+        QVERIFY(std::abs(result.rounds[1].at("perplexity").get<double>() / vocab - 1) < 1e-3);
+        QVERIFY(result.rounds[1].at("kl") > 2 * watcher.kl[0]);
+        QVERIFY(!result.rounds[1].contains("kl_after_recovery"));
+        // A call that was cut short goes on from there.
+        fs::remove_all(in.folder / "03");
+        Watcher again;
+        const ProgressiveResult resumed = prune_in_rounds(input(folder, again, schedule));
+        QCOMPARE(resumed.rounds, result.rounds);
+        QCOMPARE(resumed.model, result.model);
+    }
+
     void what_cannot_be_is_refused_before_work() {
         const auto message = [](const PruneConfig& config) {
             const auto error = error_of([&] { validate(config); });
@@ -239,6 +292,9 @@ private Q_SLOTS:
         config.criterion = "reap";
         config.step = 0;
         QVERIFY(!message(config).empty());
+        config.step = 0.05;
+        config.merge = "ream";
+        QVERIFY(message(config).find("merged experts") != std::string::npos);
         PruneConfig alone;
         alone.recovery = "distill";
         QVERIFY(!message(alone).empty());
@@ -248,6 +304,10 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(
             Error,
             prune_in_rounds(input(folder, watcher, {.path = {.rounds = 2}, .remeasure = 1})));
+        ProgressiveInput merging = input(folder, watcher, {.path = {.rounds = 2}});
+        merging.options.merge = "ream";
+        QVERIFY_THROWS_EXCEPTION(Error, prune_in_rounds(merging));
+        QVERIFY(!fs::exists(merging.folder));
     }
 };
 
