@@ -31,6 +31,18 @@ constexpr double kSearchShare = 0.8;
 /// What is done before the routing is compared with the original's.
 constexpr double kModelShare = 0.9;
 
+bool has_stats(const StageContext& context, const PruneConfig& config) {
+    return !config.stats_path.empty() || !context.state.stats.empty();
+}
+
+ExpertStats load_stats(const StageContext& context, const PruneConfig& config,
+                       const ModelSource& model, bool with_vectors) {
+    if (!config.stats_path.empty())
+        return load_stats_for_model(config.stats_path, model, with_vectors);
+    return load_stats_for_model(context.state.stats, model, with_vectors,
+                                context.state.stats_model);
+}
+
 ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
                        const ModelSource& model, const ExpertStats& stats,
                        const SelectOptions& options) {
@@ -77,9 +89,8 @@ SelectOptions select_options(const StageContext& context, const PruneConfig& con
 /// The rounds lie in the stage's folder, where a user may take the plan of any.
 ProgressiveResult run_rounds(const StageContext& context, const PruneConfig& config,
                              const ModelSource& model) {
-    const ExpertStats stats = load_stats_for_model(context.state.stats, model,
-                                                   find_criterion(config.criterion).needs_vectors,
-                                                   context.state.stats_model);
+    const ExpertStats stats =
+        load_stats(context, config, model, find_criterion(config.criterion).needs_vectors);
     ThreadPool pool(context.num_threads);
     return prune_in_rounds(
         {.model = model,
@@ -112,8 +123,7 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
     }
     const bool reads_vectors = !config.merge.empty() || config.criterion == kMeasuredSelection ||
                                find_criterion(config.criterion).needs_vectors;
-    const ExpertStats stats =
-        load_stats_for_model(context.state.stats, model, reads_vectors, context.state.stats_model);
+    const ExpertStats stats = load_stats(context, config, model, reads_vectors);
     const SelectOptions options = select_options(context, config);
     const fs::path made = context.folder / "plan.json";
     ExpertPlan plan;
@@ -131,10 +141,8 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
 /// Mean outputs for a plan that replaces experts; nothing for others.
 ExpertConstants constants_for(const StageContext& context, const PruneConfig& config,
                               const ModelSource& model, const ExpertPlan& plan) {
-    if (!config.native || !replaces_experts(plan) || context.state.stats.empty()) return {};
-    return mean_outputs(
-        load_stats_for_model(context.state.stats, model, true, context.state.stats_model), plan,
-        model.config());
+    if (!config.native || !replaces_experts(plan) || !has_stats(context, config)) return {};
+    return mean_outputs(load_stats(context, config, model, true), plan, model.config());
 }
 
 /// What the model itself tells of this stage: all that decides its bytes, but no path of this
@@ -142,6 +150,7 @@ ExpertConstants constants_for(const StageContext& context, const PruneConfig& co
 Json lineage_of(const StageContext& context) {
     Json config = context.entry.config;
     config.erase("plan_path");
+    config.erase("stats_path");
     config.erase("probe_file");
     config.erase("routing_tokens");
     config.erase("limits_file");
@@ -261,9 +270,8 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     };
     log_warnings(plan);
     std::optional<ExpertStats> stats;
-    if (plan.merges() && !context.state.stats.empty()) {
-        stats = load_stats_for_model(context.state.stats, *model, true, context.state.stats_model);
-    }
+    if (plan.merges() && has_stats(context, config))
+        stats = load_stats(context, config, *model, true);
     const ExpertConstants constants = constants_for(context, config, *model, plan);
     const PruneReport report =
         write_pruned({.model = *model,

@@ -26,6 +26,7 @@ struct PruneConfig {
     std::string task_mix = "sum";
     std::vector<std::string> accept;
     std::string plan_path;
+    std::string stats_path = {};
     double search_seconds = 120;
     std::int64_t search_tries = 0;
     std::int64_t search_tokens = 16'384;
@@ -69,6 +70,9 @@ void visit_fields(Config& config, Visitor&& visit) {
           "sum of the tasks' ranks, or max-min: the task that keeps least keeps as much as it can");
     visit("accept", config.accept, "Warnings that are taken on, such as low_task_mass");
     visit("plan_path", config.plan_path, "An expert plan to apply instead of choosing");
+    visit("stats_path", config.stats_path,
+          "Statistics in place of what calibration gathered; a plan that merges, or puts constants "
+          "in place of experts, needs those that it was made from");
     visit("search_seconds", config.search_seconds, "For auto: time for the search");
     visit("search_tries", config.search_tries,
           "For auto: most measurements; 0 = no limit. Without it, the machine's speed decides");

@@ -19,15 +19,13 @@ void require_file(const fs::path& path, const std::string& what) {
                 "Correct the path in the recipe; relative paths start at the recipe's folder.");
 }
 
-bool names_a_plan(const StageEntry& entry) {
-    const auto found = entry.config.find("plan_path");
-    return found != entry.config.end() && found->is_string() &&
-           !found->get_ref<const std::string&>().empty();
-}
-
 std::string text_of(const StageEntry& entry, const char* name) {
     const auto found = entry.config.find(name);
     return found != entry.config.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+bool has_what_to_choose_by(const StageEntry& entry) {
+    return !text_of(entry, "plan_path").empty() || !text_of(entry, "stats_path").empty();
 }
 
 /// Calibration does not gather unasked what merging takes.
@@ -50,10 +48,11 @@ void check_order(const Recipe& recipe) {
                         "Recipe: \"data\" is empty, but the stage calibrate reads it.",
                         "List at least one file of texts under \"data\".");
         }
-        if (entry.stage == "prune" && !has_stats && !names_a_plan(entry)) {
+        if (entry.stage == "prune" && !has_stats && !has_what_to_choose_by(entry)) {
             throw Error(ErrorCode::RunRecipe,
                         "The stage prune has neither statistics nor an expert plan.",
-                        "Put a calibrate stage before it, or give it a plan_path.");
+                        "Put a calibrate stage before it, or give it a plan_path or a "
+                        "stats_path.");
         }
         if (entry.stage == "calibrate") calibrate = &entry;
         if (entry.stage == "prune" && calibrate != nullptr) check_merging(entry, *calibrate);
@@ -69,9 +68,10 @@ void check_config_files(const StageEntry& entry) {
                          fmt::format("A file of the stage {}", entry.stage));
         }
     }
-    if (names_a_plan(entry)) {
-        require_file(entry.config.at("plan_path").get<std::string>(), "The expert plan");
-    }
+    const std::string plan = text_of(entry, "plan_path");
+    if (!plan.empty()) require_file(plan, "The expert plan");
+    const std::string stats = text_of(entry, "stats_path");
+    if (!stats.empty()) require_file(stats, "The file of statistics");
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ private Q_SLOTS:
 
     void validation_wants_the_files_data() {
         QTest::addColumn<QString>("missing");
-        for (const char* what : {"model", "data", "text", "plan"})
+        for (const char* what : {"model", "data", "text", "plan", "statistics"})
             QTest::addRow("%s", what) << what;
     }
 
@@ -135,6 +135,8 @@ private Q_SLOTS:
         if (missing == "text") recipe.stages[1].config["files"][0] = nowhere.string();
         if (missing == "plan")
             recipe.stages.push_back({"prune", {{"plan_path", nowhere.string()}}});
+        if (missing == "statistics")
+            recipe.stages.push_back({"prune", {{"stats_path", nowhere.string()}}});
         const auto error = error_of([&] { validate(recipe); });
         QVERIFY(error);
         QCOMPARE(error->code(), ErrorCode::FileMissing);

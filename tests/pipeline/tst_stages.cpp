@@ -1,12 +1,15 @@
 #include <QTemporaryDir>
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "base/cancel.h"
+#include "base/error.h"
 #include "pipeline/artifact_hash.h"
 #include "routing/provenance.h"
 #include "sample_run.h"
+#include "sample_stats.h"
 #include "support/compare_json.h"
 
 using namespace espalier;
@@ -101,6 +104,40 @@ private Q_SLOTS:
         test::Deaf deaf;
         const Json report = execute_recipe(request, deaf, {});
         COMPARE_JSON(report.at("result").at("sha256"), m_report.at("result").at("sha256"));
+    }
+
+    void statistics_may_come_from_a_file() {
+        QTemporaryDir dir;
+        const fs::path folder = dir.path().toStdString();
+        RunRequest request = test::sample_run(folder);
+        ExpertPlan plan = load_expert_plan(folder / "plan.json");
+        plan.criterion = "mone";  // constants in place of experts
+        save_expert_plan(plan, folder / "plan.json");
+        const auto model = ModelSource::open(request.recipe.model);
+        ExpertStats stats = test::sample_stats(*model);
+        const auto hidden = static_cast<std::size_t>(model->config().hidden_size);
+        for (auto& [index, layer] : stats.layers) {
+            layer.output_sum.resize(layer.count.size() * hidden);
+            for (std::size_t e = 0; e < layer.count.size(); ++e) {
+                std::fill_n(layer.output_sum.begin() + static_cast<std::ptrdiff_t>(e * hidden),
+                            hidden, static_cast<double>(layer.count[e]));
+            }
+        }
+        save_expert_stats(stats, folder / "stats.safetensors");
+        request.recipe.stages.resize(1);
+        request.recipe.stages[0].config["native"] = true;
+        test::Deaf deaf;
+        RunRequest without = request;
+        without.out = folder / "without";
+        QVERIFY_THROWS_EXCEPTION(Error, execute_recipe(without, deaf, {}));
+        request.recipe.stages[0].config["stats_path"] = (folder / "stats.safetensors").string();
+        const Json report = execute_recipe(request, deaf, {});
+        COMPARE_JSON(report.at("stages").at(0).at("metrics").at("constants"), Json(6 * 16));
+        const auto cut = ModelSource::open(request.out / "01-prune" / "model");
+        QVERIFY(cut->config().is_native());
+        // No path of this machine goes with the model.
+        const Json lineage = provenance_of(*cut).lineage.at(0).at("config");
+        QVERIFY(!lineage.contains("stats_path") && !lineage.contains("plan_path"));
     }
 
     void stopping_leaves_no_finished_stage_half_done() {
