@@ -9,30 +9,10 @@ Library& TaskContext::library() {
 
 BackgroundWorker::BackgroundWorker(std::filesystem::path libraryPath, QObject* parent)
     : QObject(parent),
-      m_libraryPath(std::move(libraryPath)),
-      m_thread([this](const std::stop_token& stop) { loop(stop); }) {}
-
-void BackgroundWorker::post(Work work) {
-    {
-        const std::scoped_lock lock(m_mutex);
-        m_queue.push_back(std::move(work));
-    }
-    m_wake.notify_one();
-}
-
-void BackgroundWorker::loop(const std::stop_token& stop) {
-    TaskContext context(m_libraryPath, stop);
-    while (true) {
-        std::unique_lock lock(m_mutex);
-        // What was asked before the end is still done: it may be the last word of a chat.
-        m_wake.wait(lock, stop, [this] { return !m_queue.empty(); });
-        if (m_queue.empty()) return;
-        const Work work = std::move(m_queue.front());
-        m_queue.pop_front();
-        lock.unlock();
-        work(context);
-    }
-}
+      // What was asked before the end is still done: it may be the last word of a chat.
+      m_thread([path = std::move(libraryPath)](
+                   const std::stop_token& stop) { return TaskContext(path, stop); },
+               CommandThread<TaskContext>::AtEnd::DoThem) {}
 
 std::uint64_t BackgroundWorker::newTicket(const QObject* asker, const std::string& topic) {
     const std::uint64_t ticket = ++m_lastTicket;

@@ -2,22 +2,18 @@
 
 #include <QObject>
 #include <QPointer>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "base/cancel.h"
 #include "store/library.h"
+#include "ui/bridge/command_thread.h"
 #include "ui/bridge/failure.h"
 
 namespace espalier::ui {
@@ -58,21 +54,14 @@ Q_SIGNALS:
     void taskFailed(const espalier::ui::Failure& failure);
 
 private:
-    using Work = std::function<void(TaskContext&)>;
     using Topic = std::pair<const QObject*, std::string>;
 
-    void post(Work work);
-    void loop(const std::stop_token& stop);
     std::uint64_t newTicket(const QObject* asker, const std::string& topic);
     bool isCurrent(const QObject* asker, const std::string& topic, std::uint64_t ticket) const;
 
-    std::filesystem::path m_libraryPath;
     std::map<Topic, std::uint64_t> m_tickets;  // GUI thread only
     std::uint64_t m_lastTicket = 0;
-    std::mutex m_mutex;
-    std::condition_variable_any m_wake;
-    std::deque<Work> m_queue;
-    std::jthread m_thread;  // last: stops and joins before what it uses goes
+    CommandThread<TaskContext> m_thread;
 };
 
 template <typename Task, typename Done, typename Failed>
@@ -88,8 +77,8 @@ void BackgroundWorker::ask(QObject* asker, const std::string& topic, Task task, 
             },
             Qt::QueuedConnection);
     };
-    post([task = std::move(task), done = std::move(done), failed = std::move(failed),
-          deliver = std::move(deliver)](TaskContext& context) {
+    m_thread.post([task = std::move(task), done = std::move(done), failed = std::move(failed),
+                   deliver = std::move(deliver)](TaskContext& context) {
         try {
             using Result = std::invoke_result_t<Task, TaskContext&>;
             auto result = std::make_shared<Result>(task(context));

@@ -23,8 +23,7 @@ AnswerStats statsOf(const GenerationResult& result, double seconds) {
 
 }  // namespace
 
-PlaygroundWorker::PlaygroundWorker(QObject* parent)
-    : QObject(parent), m_thread([this](const std::stop_token& stop) { loop(stop); }) {
+PlaygroundWorker::PlaygroundWorker(QObject* parent) : QObject(parent) {
     m_flushTimer.setSingleShot(true);
     m_flushTimer.setInterval(flushInterval);
     connect(&m_flushTimer, &QTimer::timeout, this, &PlaygroundWorker::flush);
@@ -38,31 +37,32 @@ void PlaygroundWorker::load(const QString& path) {
     const quint64 ticket = ++m_loadTicket;
     Q_EMIT loadStarted(path);
     const auto isCurrent = [this, ticket] { return ticket == m_loadTicket; };
-    post([this, isCurrent, file = path.toStdString()](std::unique_ptr<PlaygroundModel>& model) {
-        model.reset();  // before the next is mapped: two may not fit
-        try {
-            const ModelInfo info = readModelInfo(file);
-            model = std::make_unique<PlaygroundModel>(file);
-            QMetaObject::invokeMethod(this, [this, isCurrent, info] {
-                if (!isCurrent()) return;
-                m_isLoaded = true;
-                m_info = info;
-                Q_EMIT loaded(info);
-            });
-        } catch (...) {
-            const Failure failure = failureOf(std::current_exception());
-            QMetaObject::invokeMethod(this, [this, isCurrent, failure] {
-                if (isCurrent()) Q_EMIT loadFailed(failure);
-            });
-        }
-    });
+    m_thread.post(
+        [this, isCurrent, file = path.toStdString()](std::unique_ptr<PlaygroundModel>& model) {
+            model.reset();  // before the next is mapped: two may not fit
+            try {
+                const ModelInfo info = readModelInfo(file);
+                model = std::make_unique<PlaygroundModel>(file);
+                QMetaObject::invokeMethod(this, [this, isCurrent, info] {
+                    if (!isCurrent()) return;
+                    m_isLoaded = true;
+                    m_info = info;
+                    Q_EMIT loaded(info);
+                });
+            } catch (...) {
+                const Failure failure = failureOf(std::current_exception());
+                QMetaObject::invokeMethod(this, [this, isCurrent, failure] {
+                    if (isCurrent()) Q_EMIT loadFailed(failure);
+                });
+            }
+        });
 }
 
 void PlaygroundWorker::unload() {
     stop();
     ++m_loadTicket;
     m_isLoaded = false;
-    post([](std::unique_ptr<PlaygroundModel>& model) { model.reset(); });
+    m_thread.post([](std::unique_ptr<PlaygroundModel>& model) { model.reset(); });
     Q_EMIT unloaded();
 }
 
@@ -70,9 +70,10 @@ void PlaygroundWorker::generate(const PlaygroundRequest& request) {
     if (m_isGenerating || !m_isLoaded) return;
     m_isGenerating = true;
     m_generation = std::stop_source();
-    post([this, request, stop = m_generation.get_token()](std::unique_ptr<PlaygroundModel>& model) {
-        answer(model.get(), request, stop);
-    });
+    m_thread.post(
+        [this, request, stop = m_generation.get_token()](std::unique_ptr<PlaygroundModel>& model) {
+            answer(model.get(), request, stop);
+        });
 }
 
 void PlaygroundWorker::stop() { m_generation.request_stop(); }
@@ -119,27 +120,6 @@ void PlaygroundWorker::flush() {
         text = std::exchange(m_text, {});
     }
     if (!text.empty()) Q_EMIT textArrived(QString::fromStdString(text));
-}
-
-void PlaygroundWorker::post(Command command) {
-    {
-        const std::scoped_lock lock(m_mutex);
-        m_commands.push_back(std::move(command));
-    }
-    m_wake.notify_one();
-}
-
-void PlaygroundWorker::loop(const std::stop_token& stop) {
-    std::unique_ptr<PlaygroundModel> model;
-    while (true) {
-        std::unique_lock lock(m_mutex);
-        if (!m_wake.wait(lock, stop, [this] { return !m_commands.empty(); })) return;
-        const Command command = std::move(m_commands.front());
-        m_commands.erase(m_commands.begin());
-        lock.unlock();
-        command(model);
-        if (stop.stop_requested()) return;
-    }
 }
 
 }  // namespace espalier::ui

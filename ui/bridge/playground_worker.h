@@ -2,15 +2,13 @@
 
 #include <QObject>
 #include <QTimer>
-#include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 
+#include "ui/bridge/command_thread.h"
 #include "ui/bridge/failure.h"
 #include "ui/bridge/playground_types.h"
 
@@ -50,10 +48,6 @@ Q_SIGNALS:
     void generationFailed(const espalier::ui::Failure& failure);
 
 private:
-    using Command = std::function<void(std::unique_ptr<PlaygroundModel>& model)>;
-
-    void post(Command command);
-    void loop(const std::stop_token& stop);
     void answer(PlaygroundModel* model, const PlaygroundRequest& request,
                 const std::stop_token& stop);
     void takePiece(std::string_view piece);
@@ -69,11 +63,9 @@ private:
 
     // shared
     std::mutex m_mutex;
-    std::condition_variable_any m_wake;
-    std::vector<Command> m_commands;
     std::string m_text;
 
-    std::jthread m_thread;  // last: stops and joins before what it uses goes
+    CommandThread<std::unique_ptr<PlaygroundModel>> m_thread;
 };
 
 }  // namespace espalier::ui

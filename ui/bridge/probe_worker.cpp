@@ -32,8 +32,7 @@ ExpertPlan searchPlan(const ProbeWorker::Search& search, const ProbeSource& sour
 
 }  // namespace
 
-ProbeWorker::ProbeWorker(QObject* parent)
-    : QObject(parent), m_thread([this](const std::stop_token& stop) { loop(stop); }) {}
+ProbeWorker::ProbeWorker(QObject* parent) : QObject(parent) {}
 
 ProbeWorker::~ProbeWorker() { m_job.request_stop(); }
 
@@ -69,7 +68,7 @@ void ProbeWorker::cancel() { m_job.request_stop(); }
 
 void ProbeWorker::release() {
     cancel();
-    post([](std::unique_ptr<ProbeModel>& model) { model.reset(); });
+    m_thread.post([](std::unique_ptr<ProbeModel>& model) { model.reset(); });
 }
 
 void ProbeWorker::begin(
@@ -77,8 +76,8 @@ void ProbeWorker::begin(
     if (m_isBusy) return;
     m_isBusy = true;
     m_job = std::stop_source();
-    post([this, work = std::move(work),
-          stop = m_job.get_token()](std::unique_ptr<ProbeModel>& model) {
+    m_thread.post([this, work = std::move(work),
+                   stop = m_job.get_token()](std::unique_ptr<ProbeModel>& model) {
         const auto finish = [this](auto report) {
             QMetaObject::invokeMethod(this, [this, report] {
                 m_isBusy = false;
@@ -97,27 +96,6 @@ void ProbeWorker::begin(
                 [this, failure = failureOf(std::current_exception())] { Q_EMIT failed(failure); });
         }
     });
-}
-
-void ProbeWorker::post(Command command) {
-    {
-        const std::scoped_lock lock(m_mutex);
-        m_commands.push_back(std::move(command));
-    }
-    m_wake.notify_one();
-}
-
-void ProbeWorker::loop(const std::stop_token& stop) {
-    std::unique_ptr<ProbeModel> model;
-    while (true) {
-        std::unique_lock lock(m_mutex);
-        if (!m_wake.wait(lock, stop, [this] { return !m_commands.empty(); })) return;
-        const Command command = std::move(m_commands.front());
-        m_commands.erase(m_commands.begin());
-        lock.unlock();
-        command(model);
-        if (stop.stop_requested()) return;
-    }
 }
 
 }  // namespace espalier::ui

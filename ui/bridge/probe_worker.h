@@ -1,15 +1,12 @@
 #pragma once
 
 #include <QObject>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
-#include <thread>
-#include <vector>
 
 #include "prune/expert_plan.h"
+#include "ui/bridge/command_thread.h"
 #include "ui/bridge/expert_data.h"
 #include "ui/bridge/failure.h"
 #include "ui/bridge/plan_state.h"
@@ -52,22 +49,11 @@ Q_SIGNALS:
     void ended();
 
 private:
-    using Command = std::function<void(std::unique_ptr<ProbeModel>& model)>;
-
-    void post(Command command);
     void begin(std::function<void(std::unique_ptr<ProbeModel>&, const std::stop_token&)> work);
-    void loop(const std::stop_token& stop);
 
-    // GUI thread
     bool m_isBusy = false;
     std::stop_source m_job;
-
-    // shared
-    std::mutex m_mutex;
-    std::condition_variable_any m_wake;
-    std::vector<Command> m_commands;
-
-    std::jthread m_thread;  // last: stops and joins before what it uses goes
+    CommandThread<std::unique_ptr<ProbeModel>> m_thread;
 };
 
 }  // namespace espalier::ui
