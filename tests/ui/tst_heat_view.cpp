@@ -127,11 +127,17 @@ private Q_SLOTS:
 
     void headers_choose_layers_and_indices_data() {
         QTest::addColumn<int>("size");
-        for (const int size : {4, 12, 24}) QTest::addRow("%d pixels", size) << size;
+        QTest::addColumn<Qt::LayoutDirection>("direction");
+        for (const int size : {4, 12, 24}) {
+            QTest::addRow("%d pixels", size) << size << Qt::LeftToRight;
+            QTest::addRow("%d pixels, from the right", size) << size << Qt::RightToLeft;
+        }
     }
     void headers_choose_layers_and_indices() {
         QFETCH(int, size);
+        QFETCH(Qt::LayoutDirection, direction);
         const Shown shown(heatSample(4, 8));
+        shown.map->setLayoutDirection(direction);
         shown.view().setCellSize(size);
         QTest::mouseClick(shown.view().verticalHeader()->viewport(), Qt::LeftButton, {},
                           {4, shown.view().cellCenter(1, 0).y()});
@@ -140,6 +146,16 @@ private Q_SLOTS:
         QTest::mouseClick(shown.view().horizontalHeader()->viewport(), Qt::LeftButton, {},
                           {shown.view().cellCenter(0, 5).x(), 4});
         QCOMPARE(shown.view().chosenCells(), (Cells{{0, 5}, {1, 5}, {2, 5}, {3, 5}}));
+        // Shift goes on to another, Ctrl adds one.
+        QTest::mouseClick(shown.view().verticalHeader()->viewport(), Qt::LeftButton, {},
+                          {4, shown.view().cellCenter(0, 0).y()});
+        QTest::mouseClick(shown.view().verticalHeader()->viewport(), Qt::LeftButton,
+                          Qt::ShiftModifier, {4, shown.view().cellCenter(1, 0).y()});
+        QCOMPARE(shown.view().chosenCells().size(), 16);
+        QTest::mouseClick(shown.view().verticalHeader()->viewport(), Qt::LeftButton,
+                          Qt::ControlModifier, {4, shown.view().cellCenter(3, 0).y()});
+        QCOMPARE(shown.view().chosenCells().size(), 24);
+        QCOMPARE(shown.view().chosenCells().last(), (ExpertCell{3, 7}));
         shown.view().setFocus();
         shown.press(Qt::Key_A, Qt::ControlModifier);
         QCOMPARE(shown.view().chosenCells().size(), 32);

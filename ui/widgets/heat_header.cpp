@@ -58,18 +58,18 @@ int HeatHeader::sectionUnder(const QMouseEvent& event) const {
 
 void HeatHeader::mousePressEvent(QMouseEvent* event) {
     m_pressed = event->button() == Qt::LeftButton ? sectionUnder(*event) : -1;
-    if (m_pressed >= 0) Q_EMIT sectionPressed(m_pressed);
+    m_entered = m_pressed;
+    if (m_pressed >= 0) Q_EMIT sectionsChosen(m_pressed, m_pressed, event->modifiers());
 }
 
 void HeatHeader::mouseMoveEvent(QMouseEvent* event) {
     const int section = sectionUnder(*event);
-    if (m_pressed >= 0 && section >= 0) Q_EMIT sectionEntered(section);
+    if (m_pressed < 0 || section < 0 || section == m_entered) return;
+    m_entered = section;
+    Q_EMIT sectionsChosen(m_pressed, section, event->modifiers());
 }
 
-void HeatHeader::mouseReleaseEvent(QMouseEvent* event) {
-    if (m_pressed >= 0 && sectionUnder(*event) == m_pressed) Q_EMIT sectionClicked(m_pressed);
-    m_pressed = -1;
-}
+void HeatHeader::mouseReleaseEvent(QMouseEvent*) { m_pressed = -1; }
 
 void HeatHeader::paintEvent(QPaintEvent* event) {
     QPainter painter(viewport());

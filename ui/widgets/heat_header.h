@@ -15,6 +15,11 @@ public:
     int labelDistance() const;
     QSize sizeHint() const override;
 
+Q_SIGNALS:
+    /// A click on one, or a drag over several. QTableView's own signals are left alone: where
+    /// columns run from right to left it looks for the row's first cell beside the view.
+    void sectionsChosen(int from, int to, Qt::KeyboardModifiers modifiers);
+
 protected:
     void paintEvent(QPaintEvent* event) override;
     bool event(QEvent* event) override;
@@ -34,6 +39,7 @@ private:
     int sectionUnder(const QMouseEvent& event) const;
 
     int m_pressed = -1;
+    int m_entered = -1;  ///< during a drag
 };
 
 }  // namespace espalier::ui

@@ -26,8 +26,8 @@ HeatView::HeatView(const QString& name, QWidget* parent)
     setAccessibleDescription(
         tr("Space keeps or prunes, L locks, P forces out, C clears, Enter opens the expert, * "
            "selects all with the same state, F fits all in."));
-    setHorizontalHeader(new HeatHeader(Qt::Horizontal, this));
-    setVerticalHeader(new HeatHeader(Qt::Vertical, this));
+    useHeader(Qt::Horizontal);
+    useHeader(Qt::Vertical);
     setShowGrid(false);
     setSelectionMode(QAbstractItemView::ExtendedSelection);
     setSelectionBehavior(QAbstractItemView::SelectItems);
@@ -44,6 +44,39 @@ HeatView::HeatView(const QString& name, QWidget* parent)
     m_focusTip.setInterval(focusTipDelay);
     connect(&m_focusTip, &QTimer::timeout, this, &HeatView::showFocusTip);
     setCellSize(m_cellSize);
+}
+
+void HeatView::useHeader(Qt::Orientation orientation) {
+    auto* header = new HeatHeader(orientation, this);
+    connect(header, &HeatHeader::sectionsChosen, this,
+            [this, orientation](int from, int to, Qt::KeyboardModifiers modifiers) {
+                chooseSections(orientation, from, to, modifiers);
+            });
+    orientation == Qt::Vertical ? setVerticalHeader(header) : setHorizontalHeader(header);
+}
+
+void HeatView::chooseSections(Qt::Orientation orientation, int from, int to,
+                              Qt::KeyboardModifiers modifiers) {
+    const bool isRow = orientation == Qt::Vertical;
+    const int rows = m_matrix->rowCount();
+    const int columns = m_matrix->columnCount();
+    const QModelIndex before = currentIndex();
+    const bool goesOn = modifiers.testFlag(Qt::ShiftModifier) && before.isValid();
+    if (goesOn) from = isRow ? before.row() : before.column();
+    const auto [first, last] = std::minmax(from, to);
+    const QItemSelection chosen(
+        m_matrix->index(isRow ? first : 0, isRow ? 0 : first),
+        m_matrix->index(isRow ? last : rows - 1, isRow ? columns - 1 : last));
+    if (!goesOn) {
+        // The focus stays in the columns or rows that are in view.
+        const int across = before.isValid() ? (isRow ? before.column() : before.row()) : 0;
+        selectionModel()->setCurrentIndex(
+            m_matrix->index(isRow ? from : across, isRow ? across : from),
+            QItemSelectionModel::NoUpdate);
+    }
+    selectionModel()->select(chosen, modifiers.testFlag(Qt::ControlModifier)
+                                         ? QItemSelectionModel::Select
+                                         : QItemSelectionModel::ClearAndSelect);
 }
 
 void HeatView::setMatrixModel(ExpertMatrixModel* model) {
@@ -284,7 +317,16 @@ void HeatView::updateGeometries() {
     const QRect columns = horizontalHeader()->geometry();
     m_columnWord->setGeometry(rows.left(), columns.top(), rows.width(), columns.height());
     m_columnWord->setFont(captionFont(font()));
+    limitHeight();
     Q_EMIT windowChanged();
+}
+
+void HeatView::limitHeight() {
+    if (m_matrix == nullptr || m_matrix->rowCount() == 0) return;
+    const int rows = m_matrix->rowCount() * mostCell;
+    const int edges = horizontalHeader()->sizeHint().height() +
+                      horizontalScrollBar()->sizeHint().height() + 2 * frameWidth();
+    setMaximumHeight(std::max(rows + edges, minimumHeight()));
 }
 
 void HeatView::changeEvent(QEvent* event) {

@@ -78,11 +78,17 @@ protected:
     void keyboardSearch(const QString& text) override { Q_UNUSED(text) }
 
 private:
+    void useHeader(Qt::Orientation orientation);
+    /// Whole rows or columns; Shift goes on from the cell with the focus, Ctrl adds.
+    void chooseSections(Qt::Orientation orientation, int from, int to,
+                        Qt::KeyboardModifiers modifiers);
     HeatWindow windowOf(const QRect& rect) const;
     /// True if the key was a command on cells.
     bool ask(int key);
     void activate(const QModelIndex& index);
     void showColumnWord();
+    /// Few layers need little height: what is left is better used elsewhere.
+    void limitHeight();
     /// The tooltip of the cell with the focus, for who has no pointer.
     void showFocusTip();
 
