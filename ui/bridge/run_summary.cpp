@@ -66,14 +66,18 @@ void readRouting(RunDetails& details) {
     }
 }
 
+std::string stageFolder(const RunDetails& details, std::int64_t position,
+                        const std::string& stage) {
+    return fmt::format("{}/{:02}-{}", details.summary.path.toStdString(), position + 1, stage);
+}
+
 /// What a finished stage left under `key`, if it is still there.
 std::optional<std::filesystem::path> outputOf(const RunDetails& details, const StageRecord& stage,
                                               const char* key) {
     const Json record = parse_json(stage.record, "stage.json");
     const std::string name = record.value("outputs", Json::object()).value(key, std::string());
     if (name.empty()) return std::nullopt;
-    const auto folder = fmt::format("{:02}-{}", stage.position + 1, stage.stage);
-    auto path = std::filesystem::path(details.summary.path.toStdString()) / folder / name;
+    auto path = std::filesystem::path(stageFolder(details, stage.position, stage.stage)) / name;
     return std::filesystem::exists(path) ? std::optional(std::move(path)) : std::nullopt;
 }
 
@@ -95,6 +99,22 @@ void readPlan(RunDetails& details) {
         if (!path) continue;
         for (const auto& [layer, plan] : load_expert_plan(*path).layers)
             details.kept[layer] = plan.kept;
+    }
+}
+
+/// Those of a stage that is under way, too.
+void readRounds(RunDetails& details) {
+    for (std::size_t i = 0; i < details.stages.size(); ++i) {
+        if (details.stages[i] != "prune") continue;
+        for (const char* state : {"", ".partial"}) {
+            const std::string folder =
+                stageFolder(details, static_cast<std::int64_t>(i), "prune") + state + "/rounds";
+            const auto file = [&folder](std::size_t round) {
+                return std::filesystem::path(fmt::format("{}/{:02}/round.json", folder, round));
+            };
+            for (std::size_t round = 1; std::filesystem::exists(file(round)); ++round)
+                details.rounds.push_back(read_json_file(file(round)));
+        }
     }
 }
 
@@ -142,6 +162,7 @@ RunDetails readRunDetails(Library& library, const QString& path, const QString& 
         details.metrics = library.metrics(key);
         readRouting(details);
         readPlan(details);
+        readRounds(details);
         readStats(details);
         readLog(details);
     }

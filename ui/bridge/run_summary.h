@@ -37,7 +37,8 @@ struct RunDetails {
     std::vector<RoutingRecord> routing;
     std::map<std::string, double> metrics;
     std::map<std::int64_t, std::vector<std::int32_t>>
-        kept;                ///< by layer, from the run's expert plan
+        kept;                  ///< by layer, from the run's expert plan
+    std::vector<Json> rounds;  ///< as pruning in rounds records them, see progressive_prune.h
     QString statsPath;       ///< what the run measured of the model it began with; empty = nothing
     QString routingVerdict;  ///< "pass", "warn", "fail"; empty = not compared
     QString routingReasons;

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "ui/bridge/background_worker.h"
+#include "ui/charts/rounds_chart.h"
 #include "ui/models/format.h"
 #include "ui/models/metrics_model.h"
 #include "ui/pages/runs_layer_charts.h"
@@ -69,12 +70,15 @@ void RunDashboard::buildLayout() {
     m_banner = new Banner(QStringLiteral("run_banner"));
     m_charts = new RunLayerCharts;
     m_routing = new RunRoutingPanel;
+    m_rounds = new RoundsChart(QStringLiteral("run_rounds_chart"));
+    m_rounds->hide();
     m_log = new RunLogPanel;
     m_upper = new QSplitter(Qt::Horizontal);
     auto* charts = new QWidget;
     auto* chartsLayout = new QVBoxLayout(charts);
     chartsLayout->setContentsMargins({});
     chartsLayout->setSpacing(space::controls);
+    chartsLayout->addWidget(m_rounds, 1);
     chartsLayout->addWidget(m_charts, 2);
     chartsLayout->addWidget(m_routing, 1);
     m_upper->addWidget(charts);
@@ -207,6 +211,7 @@ void RunDashboard::showRun(const QString& folder) {
     m_banner->dismiss();
     m_charts->clear();
     m_routing->clear();
+    showRounds({});
     m_log->clear();
     m_title->setText(QFileInfo(folder).fileName());
     setState(isLive() ? QStringLiteral("running") : QString());
@@ -244,6 +249,7 @@ void RunDashboard::showDetails(const RunDetails& details) {
         if (kept != details.kept.end()) event.kept = kept->second;
         m_charts->setLayer(event);
     }
+    showRounds(details.rounds);
     m_metrics->mergeMetrics(details.metrics);
     if (!isLive()) m_log->setLines(details.log);
     if (!details.summary.folderExists) {
@@ -283,6 +289,21 @@ void RunDashboard::showFinishedStages(const RunDetails& details) {
     }
 }
 
+void RunDashboard::showRounds(const std::vector<Json>& rounds) {
+    std::vector<PruneRound> points;
+    for (const Json& round : rounds) {
+        points.push_back(
+            {.round = static_cast<int>(points.size()) + 1,
+             .experts = round.value("experts", 0.0),
+             .kl = round.value("kl", 0.0),
+             .top1 = round.value("top1", 0.0),
+             .perplexity = round.value("perplexity", 0.0),
+             .refused = static_cast<int>(round.value("refused", Json::array()).size())});
+    }
+    m_rounds->setRounds(points);
+    m_rounds->setVisible(!points.empty());
+}
+
 void RunDashboard::take(const std::vector<RunEvent>& events) {
     if (m_services.runs.folder() != m_folder) return;
     m_lines.clear();
@@ -307,6 +328,7 @@ void RunDashboard::takeEvent(const RunEvent& event) {
             [this](const LayerMeasured& layer) { m_charts->setLayer(layer); },
             [this](const MetricMeasured& metric) {
                 m_metrics->mergeMetrics({{metric.name, metric.value}});
+                if (metric.name == "rounds.kl") load();  // the round has been written by now
             },
             [this](const LogLine& line) { m_lines.push_back(line); },
             [this](const StageFinished& finished) {

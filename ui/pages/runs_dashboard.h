@@ -22,6 +22,7 @@ class PushButton;
 class RunLayerCharts;
 class RunLogPanel;
 class RunRoutingPanel;
+class RoundsChart;
 class TextLabel;
 struct Failure;
 
@@ -53,6 +54,7 @@ private:
     void load();
     void showDetails(const RunDetails& details);
     void showFinishedStages(const RunDetails& details);
+    void showRounds(const std::vector<Json>& rounds);
     void take(const std::vector<RunEvent>& events);
     void takeEvent(const RunEvent& event);
     void finish(const RunFinished& end);
@@ -77,6 +79,7 @@ private:
     QProgressBar* m_bar;
     TextLabel* m_progress;
     RunLayerCharts* m_charts;
+    RoundsChart* m_rounds;
     RunRoutingPanel* m_routing;
     RunLogPanel* m_log;
     InfoView* m_facts;

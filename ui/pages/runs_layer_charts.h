@@ -1,12 +1,10 @@
 #pragma once
 
 #include <QTimer>
-#include <QWidget>
 #include <map>
 
 #include "pipeline/events.h"
-
-class QComboBox;
+#include "ui/widgets/chosen_charts.h"
 
 namespace espalier::ui {
 
@@ -14,7 +12,7 @@ class LoadChart;
 class SaliencyChart;
 
 /// Routing and saliency of one layer, chosen from a list that grows as layers are measured.
-class RunLayerCharts : public QWidget {
+class RunLayerCharts : public ChosenCharts {
     Q_OBJECT
 
 public:
@@ -25,15 +23,13 @@ public:
     void clear();
 
 private:
+    RunLayerCharts(LoadChart* load, SaliencyChart* saliency, QWidget* parent);
     void showLayer();
-    void addChoice(std::int64_t layer);
 
     std::map<std::int64_t, LayerMeasured> m_layers;
-    QComboBox* m_choice;
     LoadChart* m_load;
     SaliencyChart* m_saliency;
     QTimer m_drawTimer;
-    bool m_isChosen = false;  ///< by the user; else the newest layer is shown
 };
 
 }  // namespace espalier::ui

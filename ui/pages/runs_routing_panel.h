@@ -1,19 +1,17 @@
 #pragma once
 
-#include <QWidget>
 #include <cstddef>
 #include <map>
 
 #include "base/json.h"
 #include "ui/charts/routing_chart.h"
-
-class QComboBox;
+#include "ui/widgets/chosen_charts.h"
 
 namespace espalier::ui {
 
 /// The verdict on routing of each stage that compared its model with the original, and the layers
 /// of the one that is chosen. Hidden until there is one.
-class RunRoutingPanel : public QWidget {
+class RunRoutingPanel : public ChosenCharts {
     Q_OBJECT
 
 public:
@@ -24,12 +22,11 @@ public:
     void clear();
 
 private:
+    RunRoutingPanel(RoutingChart* chart, QWidget* parent);
     void showChosen();
 
-    std::map<std::size_t, std::vector<RoutingLayer>> m_stages;
-    QComboBox* m_choice;
+    std::map<qlonglong, std::vector<RoutingLayer>> m_stages;
     RoutingChart* m_chart;
-    bool m_isChosen = false;  ///< by the user; else the newest stage is shown
 };
 
 }  // namespace espalier::ui
