@@ -1,7 +1,11 @@
 #include "experts_fixture.h"
 
+#include <QComboBox>
 #include <QDir>
 #include <QFile>
+#include <QSignalSpy>
+#include <QTabWidget>
+#include <QTest>
 #include <filesystem>
 
 #include "model/model_source.h"
@@ -11,6 +15,8 @@
 #include "store/database.h"
 #include "store/library.h"
 #include "ui/bridge/compress_draft.h"
+#include "ui/pages/experts_page.h"
+#include "ui/widgets/heat_view.h"
 
 using namespace espalier;
 using namespace espalier::ui;
@@ -24,6 +30,19 @@ QString sampleStatistics() {
 QString sampleModel() { return QStringLiteral(ESPALIER_SAMPLE "/model"); }
 
 namespace {
+
+/// Every expert's mean output is (0.01, 0.01, …).
+void addOutputs(const fs::path& path) {
+    ExpertStats stats = load_expert_stats(path);
+    const auto model = ModelSource::open(sampleModel().toStdString());
+    const auto hidden = static_cast<std::size_t>(model->config().hidden_size);
+    for (auto& [index, layer] : stats.layers) {
+        for (const std::int64_t count : layer.count)
+            layer.output_sum.insert(layer.output_sum.end(), hidden,
+                                    0.01 * static_cast<double>(count));
+    }
+    save_expert_stats(stats, path);
+}
 
 /// A text for the strongest tokens of one expert.
 void addTexts(const fs::path& path) {
@@ -42,7 +61,7 @@ void addTexts(const fs::path& path) {
 
 }  // namespace
 
-QString addCalibration(WindowFixture& fixture) {
+QString addCalibration(WindowFixture& fixture, Gathered gathered) {
     const Recipe recipe{
         .model = sampleModel().toStdString(),
         .data = sampleDraft(QStringLiteral(ESPALIER_SAMPLE)).data,
@@ -54,6 +73,7 @@ QString addCalibration(WindowFixture& fixture) {
     const fs::path partial = folder.partial_path(0, "calibrate");
     fs::create_directories(partial);
     fs::copy_file(sampleStatistics().toStdString(), partial / "stats.safetensors");
+    if (gathered == Gathered::Outputs) addOutputs(partial / "stats.safetensors");
     addTexts(partial / "stats.safetensors");
     const Json record = {
         {"stage", "calibrate"},
@@ -68,6 +88,48 @@ QString addCalibration(WindowFixture& fixture) {
     Library(library_path()).index_run(path);
     return QString::fromStdString(
         (folder.stage_path(0, "calibrate") / "stats.safetensors").string());
+}
+
+ExpertsPage& ExpertsWindow::page() { return *find<ExpertsPage>("expertsPage"); }
+ExpertSession& ExpertsWindow::session() { return page().session(); }
+HeatView& ExpertsWindow::view() { return *find<HeatView>("exp_map_heat_view"); }
+QTabWidget& ExpertsWindow::tabs() { return *find<QTabWidget>("exp_views_tabs"); }
+
+void ExpertsWindow::open() {
+    QSignalSpy ready(&page(), &Page::pageReady);
+    QVERIFY(window().showPage(QStringLiteral("experts")));
+    QVERIFY(ready.size() > 0 || ready.wait());
+}
+
+void ExpertsWindow::openSample(Gathered gathered) {
+    addCalibration(*this, gathered);
+    open();
+    page().openModel(sampleModel());
+    QTRY_VERIFY(session().data() && session().data()->hasStats());
+    QTRY_COMPARE(session().plan().chooser, std::string("reap"));
+}
+
+void ExpertsWindow::measure() {
+    const std::size_t before = session().points().all().size();
+    click("exp_plan_measure_btn");
+    QTRY_COMPARE_WITH_TIMEOUT(session().points().all().size(), before + 1, 60'000);
+    QTRY_VERIFY_WITH_TIMEOUT(!session().probe().isBusy(), 60'000);
+}
+
+void ExpertsWindow::choose(const char* combo, const QString& text) {
+    auto* box = find<QComboBox>(combo);
+    const int index = box->findText(text);
+    QVERIFY2(index >= 0, qPrintable(text));
+    box->setCurrentIndex(index);
+    Q_EMIT box->activated(index);
+}
+
+void shootWidget(QWidget& widget, const QString& name) {
+    const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
+    if (folder.isEmpty()) return;
+    QDir().mkpath(folder);
+    QCoreApplication::sendPostedEvents();
+    widget.grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
 }
 
 ExpertPlan selected(std::int64_t keep, const std::string& criterion,

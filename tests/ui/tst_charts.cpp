@@ -13,6 +13,7 @@
 #include "ui/charts/frontier_chart.h"
 #include "ui/charts/gate_histogram.h"
 #include "ui/charts/layer_chart.h"
+#include "ui/charts/rounds_chart.h"
 #include "ui/charts/routing_chart.h"
 #include "ui/charts/stability_chart.h"
 #include "ui/charts/task_chart.h"
@@ -159,6 +160,29 @@ private Q_SLOTS:
         chart.setExperts({{0, 1, false}, {1, 5, false}}, QStringLiteral("saliency"), false);
         QCOMPARE(summaryOf(chart), QStringLiteral("2 experts, highest 5, lowest 1."));
         QCOMPARE(cell(chart, 1, 4), QStringLiteral("1"));  // undecided stays
+    }
+
+    void merged_experts_are_told_from_removed_ones() {
+        LayerChart chart(QStringLiteral("exp_layer_chart"));
+        chart.setExperts({{0, 1, false, true}, {1, 5, true}, {2, 4, true}, {3, 2, false}},
+                         QStringLiteral("saliency"), true);
+        QCOMPARE(cell(chart, 3, 1), QStringLiteral("0"));
+        QCOMPARE(cell(chart, 3, 5), QStringLiteral("1"));
+        QCOMPARE(cell(chart, 2, 5), QStringLiteral("0"));
+        QCOMPARE(summaryOf(chart),
+                 QStringLiteral("2 of 4 experts stay, 1 become part of them; those that stay hold "
+                                "75.0 % of the whole."));
+    }
+
+    void rounds_are_points() {
+        RoundsChart chart(QStringLiteral("run_rounds_chart"));
+        QVERIFY(summaryOf(chart).isEmpty());
+        chart.setRounds({{1, 30, 0.001, 0.99, 3.1, 0}, {2, 28, 0.02, 0.95, 3.2, 1}});
+        QCOMPARE(cell(chart, 1, 1), QStringLiteral("28"));
+        QCOMPARE(cell(chart, 1, 3), QStringLiteral("95"));
+        QCOMPARE(cell(chart, 1, 5), QStringLiteral("1"));
+        QCOMPARE(summaryOf(chart),
+                 QStringLiteral("2 rounds, to 28 experts a layer and a divergence of 0.02."));
     }
 
     void tasks_have_names_in_the_table() {

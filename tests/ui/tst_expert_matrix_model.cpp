@@ -104,6 +104,17 @@ private Q_SLOTS:
         QCOMPARE(stateText(states, isUncertain), words);
     }
 
+    void a_merged_expert_says_into_which() {
+        ExpertMarks marks;
+        marks.states = {CellStates(CellState::Merged), CellStates(CellState::Pruned), {}};
+        QCOMPARE(marks.textOf(0), QStringLiteral("merged"));
+        marks.mergedInto = {12, -1, -1};
+        QCOMPARE(marks.textOf(0), QStringLiteral("merged into 12"));
+        QCOMPARE(marks.textOf(1), QStringLiteral("pruned"));
+        QCOMPARE(marks.textOf(2), QString());
+        QCOMPARE(marks.textOf(3), QString());
+    }
+
     void a_cell_without_a_value_says_so() {
         QCOMPARE(accessible(*m_model, 1, 2), QStringLiteral("Layer 5, expert 2, no saliency"));
         QVERIFY(std::isnan(m_model->index(1, 2).data(ExpertMatrixModel::ValueRole).toDouble()));

@@ -3,11 +3,13 @@
 #include <QUndoStack>
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/rng.h"
 #include "prune/select_experts.h"
 #include "ui/bridge/measured_points.h"
 #include "ui/bridge/plan_command.h"
 #include "ui/bridge/plan_edits.h"
+#include "ui/bridge/plan_json.h"
 #include "ui/bridge/probe_model.h"
 
 using namespace espalier;
@@ -60,6 +62,97 @@ private Q_SLOTS:
         QVERIFY(next == plan);
         // The layer that was left alone is the same one.
         QCOMPARE(next.layers.at(1), plan.layers.at(1));
+    }
+
+    void edits_of_merged_experts_leave_groups_that_hold() {
+        PlanState plan = planKeeping({4});
+        LayerPlan row = *plan.layers.at(0);
+        row.groups = {{1, 4, 5}, {2, 6}};
+        plan.layers[0] = std::make_shared<const LayerPlan>(row);
+        plan.merge = "ream";
+        QCOMPARE(plan.mergedInto(0, 5), std::optional<std::int32_t>(1));
+        QVERIFY(!plan.mergedInto(0, 1) && !plan.mergedInto(0, 7));
+        using Groups = std::vector<std::vector<std::int32_t>>;
+        // A member that stays is part of no other.
+        const PlanState kept = edited(plan, PlanEdit::Keep, {{0, {5, 6}}}, router(8, 2)).state;
+        QCOMPARE(kept.layers.at(0)->groups, (Groups{{1, 4}}));
+        // A survivor that goes takes nothing in; one that is forced out becomes part of none.
+        const PlanState gone = edited(plan, PlanEdit::Prune, {{0, {1}}}, router(8, 2)).state;
+        QCOMPARE(gone.layers.at(0)->groups, (Groups{{2, 6}}));
+        const PlanState out = edited(plan, PlanEdit::ForceOut, {{0, {6}}}, router(8, 2)).state;
+        QCOMPARE(out.layers.at(0)->groups, (Groups{{1, 4, 5}}));
+        QVERIFY(!doTheSame(plan, kept) && !doTheSame(plan, out) && doTheSame(plan, plan));
+        QVERIFY(stateOf(planOf(plan), plan.settings) == plan);
+    }
+
+    void measured_points_survive_as_json() {
+        ExpertData data;
+        data.config.router = router(9, 2);
+        data.config.layers.resize(2);
+        for (auto& layer : data.config.layers) layer.feed_forward = FeedForwardKind::Moe;
+        MeasuredPoint point;
+        point.plan =
+            edited(planKeeping({5, 9}), PlanEdit::ForceOut, {{0, {3}}}, router(9, 2)).state;
+        point.plan.chooser = "frequency";
+        point.plan.settings.criterion = "frequency";
+        point.plan.settings.taskWeights = {{"a", 2}, {"b", 0.5}};
+        point.plan.settings.taskMix = TaskMix::MaxMin;
+        point.probe = keyOf({.file = QStringLiteral("/home/me/p.txt"), .data = {}});
+        point.bytes = 123;
+        point.reading.tasks = {"a"};
+        point.reading.cost = {.all = {.kl = 0.1, .top1 = 0.9, .perplexity = 3, .tokens = 7},
+                              .tasks = {{.kl = 0.2, .top1 = 0.8, .perplexity = 4, .tokens = 7}}};
+        point.reading.whole = point.reading.cost;
+        point.reading.share = 1;
+        point.reading.routing = ProbeRouting{"pass", 0.98, 0.1, 0.9, 1};
+        const Json json = toJson(point);
+        QCOMPARE(json.at("layers").at(0).at("kept").get<std::string>(), std::string("71"));
+        QVERIFY(json.dump().find("home") == std::string::npos);
+        const MeasuredPoint again = measuredPointFrom(json, data);
+        QVERIFY(again.plan == point.plan);
+        QVERIFY(again.reading.routing == point.reading.routing);
+        QCOMPARE(again.reading.cost.tasks[0].kl, 0.2);
+        QCOMPARE(again.probe, point.probe);
+        QCOMPARE(again.bytes, point.bytes);
+        QVERIFY(again.reading.isFinal());
+        // Another model's are refused, and so is what makes no sense.
+        data.config.layers.resize(1);
+        QVERIFY_THROWS_EXCEPTION(Error, measuredPointFrom(json, data));
+        data.config.layers.resize(2, data.config.layers.front());
+        Json broken = json;
+        broken["layers"][0]["locked"] = {-1};
+        QVERIFY_THROWS_EXCEPTION(Error, measuredPointFrom(broken, data));
+        broken = json;
+        broken["layers"][0]["kept"] = "1";  // fewer than a token needs
+        QVERIFY_THROWS_EXCEPTION(Error, measuredPointFrom(broken, data));
+        broken = json;
+        broken.erase("reading");
+        QVERIFY_THROWS_EXCEPTION(Json::exception, measuredPointFrom(broken, data));
+    }
+
+    void points_of_a_file_do_not_replace_newer_ones() {
+        MeasuredPoints points;
+        const ProbeSource probe{.file = QStringLiteral("p.txt"), .data = {}};
+        const auto reading = [](double kl) {
+            ProbeReading made;
+            made.cost.all = {.kl = kl, .top1 = 1, .perplexity = 2, .tokens = 10};
+            return made;
+        };
+        points.add(planKeeping({5}), probe, reading(0.5), 1);
+        points.restore({{.id = 9,
+                         .plan = planKeeping({5}),
+                         .probe = keyOf(probe),
+                         .reading = reading(0.7),
+                         .bytes = 1},
+                        {.id = 9,
+                         .plan = planKeeping({4}),
+                         .probe = keyOf(probe),
+                         .reading = reading(0.9),
+                         .bytes = 2}});
+        QCOMPARE(points.all().size(), 2U);
+        QCOMPARE(points.find(planKeeping({5}), probe)->reading.cost.all.kl, 0.5);
+        QCOMPARE(points.find(planKeeping({4}), probe)->id, 2);
+        QVERIFY(keyOf(probe) != keyOf({.file = QStringLiteral("q.txt"), .data = {}}));
     }
 
     void a_layer_never_falls_below_what_a_token_needs() {

@@ -45,7 +45,7 @@ private Q_SLOTS:
         // What Qt says of every dialog and tooltip without a screen.
         QTest::failOnWarning(QRegularExpression(QStringLiteral(
             "^(?!This plugin does not support (propagateSizeHints|raise|setParent))")));
-        m_fixture = std::make_unique<WindowFixture>();
+        m_fixture = std::make_unique<ExpertsWindow>();
         QVERIFY(QTest::qWaitForWindowActive(&m_fixture->window()));
     }
     void cleanup() { m_fixture.reset(); }
@@ -102,10 +102,7 @@ private Q_SLOTS:
         openSample();
         auto* criterion = m_fixture->find<QComboBox>("exp_plan_criterion_combo");
         for (const char* name : {"frequency", "gate_mass", "easy_ep", "random"}) {
-            const int index = criterion->findText(QLatin1String(name));
-            QVERIFY2(index >= 0, name);
-            criterion->setCurrentIndex(index);
-            Q_EMIT criterion->activated(index);
+            m_fixture->choose("exp_plan_criterion_combo", QLatin1String(name));
             QTRY_COMPARE(keptOf(session().plan()), keptOf(selected(24, name)));
         }
         // Nothing offers what was not gathered.
@@ -293,8 +290,7 @@ private Q_SLOTS:
         tabs().setCurrentIndex(4);
         auto* with = m_fixture->find<QComboBox>("exp_compare_with_combo");
         QTRY_VERIFY(with->findText(QStringLiteral("plan: base")) > 0);
-        with->setCurrentIndex(with->findText(QStringLiteral("plan: base")));
-        Q_EMIT with->activated(with->currentIndex());
+        m_fixture->choose("exp_compare_with_combo", QStringLiteral("plan: base"));
         auto* text = m_fixture->find<QLabel>("exp_compare_label");
         QTRY_COMPARE(text->text(), QStringLiteral("Against base: +0 −1 experts, layers 2"));
         auto* map = m_fixture->find<HeatView>("exp_compare_heat_view");
@@ -402,6 +398,29 @@ private Q_SLOTS:
         }
     }
 
+    void closing_a_model_empties_every_view() {
+        openSample();
+        view().choose({{3, 7}});
+        for (int i = 0; i < tabs().count(); ++i) tabs().setCurrentIndex(i);
+        auto* table = m_fixture->find<QTableView>("exp_table_table");
+        QCOMPARE(table->model()->rowCount(), 6 * 32);
+        session().close();
+        QVERIFY(session().data() == nullptr);
+        QCOMPARE(table->model()->rowCount(), 0);
+        QCOMPARE(view().matrixModel()->rowCount(), 0);
+        QCOMPARE(m_fixture->find<QComboBox>("exp_layer_combo")->count(), 0);
+        QCOMPARE(m_fixture->find<QTableView>("exp_tasks_table")->model()->rowCount(), 0);
+        QVERIFY(m_fixture->find("exp_empty_btn")->isVisible());
+        QVERIFY(!m_fixture->find("exp_apply_btn")->isEnabled());
+        // And the next one fills them again.
+        page().openModel(sampleModel());
+        QTRY_COMPARE(session().plan().chooser, std::string("reap"));
+        QCOMPARE(table->model()->rowCount(), 6 * 32);
+        QCOMPARE(view().matrixModel()->rowCount(), 6);
+        session().close();
+        QVERIFY(session().plan().isEmpty());
+    }
+
     void texts_show_only_when_they_are_asked_for() {
         openSample();
         view().choose({{3, 7}});
@@ -499,42 +518,16 @@ private Q_SLOTS:
     }
 
 private:
-    ExpertsPage& page() { return *m_fixture->find<ExpertsPage>("expertsPage"); }
-    ExpertSession& session() { return page().session(); }
-    HeatView& view() { return *m_fixture->find<HeatView>("exp_map_heat_view"); }
-    QTabWidget& tabs() { return *m_fixture->find<QTabWidget>("exp_views_tabs"); }
+    ExpertsPage& page() { return m_fixture->page(); }
+    ExpertSession& session() { return m_fixture->session(); }
+    HeatView& view() { return m_fixture->view(); }
+    QTabWidget& tabs() { return m_fixture->tabs(); }
     QString planButton() { return m_fixture->find<QPushButton>("exp_plan_file_btn")->text(); }
+    void open() { m_fixture->open(); }
+    void openSample() { m_fixture->openSample(); }
+    void measure() { m_fixture->measure(); }
 
-    void open() {
-        QSignalSpy ready(&page(), &Page::pageReady);
-        QVERIFY(m_fixture->window().showPage(QStringLiteral("experts")));
-        QVERIFY(ready.size() > 0 || ready.wait());
-    }
-
-    /// With statistics and a first choice.
-    void openSample() {
-        addCalibration(*m_fixture);
-        open();
-        page().openModel(sampleModel());
-        QTRY_VERIFY(session().data() && session().data()->hasStats());
-        QTRY_COMPARE(session().plan().chooser, std::string("reap"));
-    }
-
-    void measure() {
-        const std::size_t before = session().points().all().size();
-        m_fixture->click("exp_plan_measure_btn");
-        QTRY_COMPARE_WITH_TIMEOUT(session().points().all().size(), before + 1, 60'000);
-        QTRY_VERIFY(!session().probe().isBusy());
-    }
-
-    static void shootWidget(QWidget& widget, const QString& name) {
-        const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
-        if (folder.isEmpty()) return;
-        QDir().mkpath(folder);
-        widget.grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
-    }
-
-    std::unique_ptr<WindowFixture> m_fixture;
+    std::unique_ptr<ExpertsWindow> m_fixture;
 };
 
 QTEST_MAIN(ExpertsPageTest)

@@ -44,6 +44,33 @@ private Q_SLOTS:
         }
     }
 
+    void a_window_starts_from_the_desktops_font_and_colours() {
+        const auto sizes = [this] {
+            QList<double> found;
+            for (const QLabel* label : m_fixture->window().findChildren<QLabel*>())
+                found.append(label->font().pointSizeF());
+            return found;
+        };
+        const QList<double> first = sizes();
+        QVERIFY(!first.isEmpty());
+        const double text = m_fixture->window().font().pointSizeF();
+        const auto ground = [this] {
+            return m_fixture->window().grab().toImage().pixelColor(2, 400).lightness();
+        };
+        QVERIFY(ground() > 128);
+        for (int i = 0; i < 3; ++i) {
+            m_fixture->theme().setTextPercent(200);
+            m_fixture->theme().setMode(ThemeMode::Dark);
+            QTRY_VERIFY(ground() < 128);
+            QCOMPARE(m_fixture->window().font().pointSizeF(), 2 * text);
+            m_fixture = nullptr;
+            m_fixture = std::make_unique<WindowFixture>();
+            QCOMPARE(m_fixture->window().font().pointSizeF(), text);
+            QCOMPARE(sizes(), first);
+            QVERIFY(ground() > 128);
+        }
+    }
+
     void a_shortcut_leads_into_its_page() {
         m_fixture->find("start_sample_btn")->setFocus();
         for (int i = 1; i < kPages.size(); ++i) {

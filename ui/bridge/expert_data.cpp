@@ -97,6 +97,14 @@ bool ExpertData::hasCriterion(std::string_view name) const {
     return std::find(criteria.begin(), criteria.end(), name) != criteria.end();
 }
 
+bool ExpertData::canMerge() const {
+    return std::all_of(stats.layers.begin(), stats.layers.end(), [](const auto& layer) {
+        const LayerStats& row = layer.second;
+        return !row.router_profile.empty() && !row.input_sample.empty() &&
+               !row.gated_output_sum.empty();
+    });
+}
+
 ExpertDataPtr readExpertData(const ExpertDataRequest& request) {
     const auto model = ModelSource::open(request.model.toStdString());
     auto data = std::make_shared<ExpertData>();
@@ -109,6 +117,13 @@ ExpertDataPtr readExpertData(const ExpertDataRequest& request) {
         throw Error(ErrorCode::RunRecipe,
                     fmt::format("{} has no experts.", data->modelName.toStdString()),
                     "Choose a Mixture-of-Experts model.");
+    }
+    if (data->config.is_native()) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("{} was cut into Espalier's own format: its layers differ, and "
+                                "it cannot be cut again.",
+                                data->modelName.toStdString()),
+                    "Choose the model that it was made from.");
     }
     data->modelHash = model->hash();
     data->memory = memory_need(data->config);

@@ -43,6 +43,8 @@ struct ExpertData {
     /// @throws Error if the statistics do not have what it needs
     LayerScores scores(std::string_view criterion, std::optional<std::size_t> task = {}) const;
     bool hasCriterion(std::string_view name) const;
+    /// Whether what merging takes was gathered.
+    bool canMerge() const;
 };
 
 using ExpertDataPtr = std::shared_ptr<const ExpertData>;

@@ -31,8 +31,14 @@ PlanState wholePlan(const ExpertData& data) {
     return state;
 }
 
-bool keepTheSame(const PlanState& a, const PlanState& b) {
-    return a.layers.size() == b.layers.size() && differenceOf(a, b).layers.empty();
+QString textOfTasks(const PlanSettings& settings) {
+    if (settings.taskMix == TaskMix::MaxMin)
+        return ExpertSession::tr("Raise the task that keeps least");
+    if (settings.taskWeights.empty()) return ExpertSession::tr("All texts together");
+    QStringList parts;
+    for (const auto& [task, weight] : settings.taskWeights)
+        parts.append(QStringLiteral("%1 %2").arg(QString::fromStdString(task)).arg(weight));
+    return ExpertSession::tr("Weigh tasks: %1").arg(parts.join(QStringLiteral(", ")));
 }
 
 }  // namespace
@@ -45,8 +51,7 @@ ExpertSession::ExpertSession(BackgroundWorker& worker, QObject* parent)
     connect(&m_probe, &ProbeWorker::failed, this, &ExpertSession::failed);
     connect(&m_probe, &ProbeWorker::ended, this, &ExpertSession::readingChanged);
     connect(&m_probe, &ProbeWorker::found, this, [this](const ExpertPlan& plan) {
-        if (plan.model_hash == m_data->stats.model_hash)
-            push(tr("Take what the search found"), stateOf(plan, m_plan.settings));
+        if (m_data && plan.model_hash == m_data->stats.model_hash) takeFound(plan);
     });
 }
 
@@ -89,7 +94,7 @@ void ExpertSession::takeData(const ExpertDataPtr& data) {
     m_earlier.clear();
     m_planName.clear();
     m_note.clear();
-    m_isNoteChanged = false;
+    m_isBesideChanged = false;
     if (!isSameModel) {
         m_points.clear();
         m_probe.release();
@@ -158,6 +163,13 @@ QString ExpertSession::textOfChoice(const PlanSettings& settings) const {
     }
     if (settings.isUniform != before.isUniform)
         return settings.isUniform ? tr("The same number in every layer") : tr("Let layers differ");
+    if (settings.merge != before.merge) {
+        return settings.merge.empty()
+                   ? tr("Remove what goes")
+                   : tr("Merge what goes (%1)").arg(QString::fromStdString(settings.merge));
+    }
+    if (settings.taskMix != before.taskMix || settings.taskWeights != before.taskWeights)
+        return textOfTasks(settings);
     if (settings.champions != before.champions)
         return tr("Protect the best %1 of each task").arg(settings.champions);
     return tr("Choose again");
@@ -227,7 +239,7 @@ PlanNumbers ExpertSession::numbers(const PlanState& plan) const {
 void ExpertSession::setNote(const QString& note) {
     if (note == m_note) return;
     m_note = note;
-    m_isNoteChanged = true;
+    m_isBesideChanged = true;
     Q_EMIT planFileChanged();
 }
 
@@ -237,6 +249,7 @@ SavedPlan ExpertSession::savedPlan() const {
                     .note = m_note,
                     .history = m_earlier,
                     .modelHash = QString::fromStdString(m_data->modelHash)};
+    saved.measured = m_points.all();
     for (int i = 0; i < m_history.index(); ++i) {
         const auto* command = static_cast<const PlanCommand*>(m_history.command(i));
         saved.history.push_back({command->time().toString(Qt::ISODate), command->actionText()});
@@ -257,7 +270,7 @@ void ExpertSession::saveAs(const QString& name) {
         [this, name, data = m_data, index = m_history.index()](bool) {
             if (data != m_data) return;
             m_planName = name;
-            m_isNoteChanged = false;
+            m_isBesideChanged = false;
             if (index == m_history.index()) m_history.setClean();
             Q_EMIT planFileChanged();
             Q_EMIT announced(tr("The plan %1 is saved.").arg(name));
@@ -270,7 +283,9 @@ void ExpertSession::load(const QString& path) {
     m_worker.ask(
         this, "plan",
         [data = m_data, file = path.toStdString()](TaskContext&) { return loadPlan(*data, file); },
-        [this](const SavedPlan& saved) { takeSaved(saved); },
+        [this, data = m_data](const SavedPlan& saved) {
+            if (data == m_data) takeSaved(saved);
+        },
         [this](const Failure& failure) { Q_EMIT failed(failure); });
 }
 
@@ -280,8 +295,10 @@ void ExpertSession::takeSaved(const SavedPlan& saved) {
     m_earlier = saved.history;
     m_planName = saved.name;
     m_note = saved.note;
-    m_isNoteChanged = false;
+    m_isBesideChanged = false;
+    m_points.restore(saved.measured);
     setPlan(saved.state);
+    Q_EMIT pointsChanged();
     Q_EMIT planFileChanged();
     Q_EMIT announced(tr("Plan %1").arg(saved.name));
 }
@@ -296,12 +313,26 @@ void ExpertSession::setProbeSource(const ProbeSource& source) {
 std::optional<ProbeReading> ExpertSession::reading() const {
     if (const MeasuredPoint* point = m_points.find(m_plan, m_probeSource)) return point->reading;
     const bool isCurrent =
-        m_partial && m_measuredSource == m_probeSource && keepTheSame(m_measuredPlan, m_plan);
+        m_partial && m_measuredSource == m_probeSource && doTheSame(m_measuredPlan, m_plan);
     return isCurrent ? m_partial : std::nullopt;
 }
 
+QString ExpertSession::measureProblem() const {
+    if (m_plan.merges()) {
+        return tr(
+            "Merged experts are new weights, which no mask can stand for. Apply the plan, "
+            "then evaluate what it gives.");
+    }
+    if (m_plan.replaces()) {
+        return tr(
+            "Constants in place of experts are new weights, which no mask can stand for. "
+            "Apply the plan, then evaluate what it gives.");
+    }
+    return {};
+}
+
 void ExpertSession::measure() {
-    if (!m_data || m_probe.isBusy()) return;
+    if (!m_data || m_probe.isBusy() || !measureProblem().isEmpty()) return;
     m_partial.reset();
     m_measuredPlan = m_plan;
     m_measuredSource = m_probeSource;
@@ -314,9 +345,13 @@ void ExpertSession::takeReading(const ProbeReading& reading) {
     m_partial = reading;
     if (reading.isFinal()) {
         m_points.add(m_measuredPlan, m_measuredSource, reading, numbers(m_measuredPlan).bytes);
+        m_isBesideChanged = true;
         Q_EMIT pointsChanged();
-        Q_EMIT announced(
-            tr("Measured: KL divergence %1.").arg(QLocale().toString(reading.cost.all.kl, 'g', 3)));
+        Q_EMIT planFileChanged();
+        if (!reading.routing) {  // that comes later
+            Q_EMIT announced(tr("Measured: KL divergence %1.")
+                                 .arg(QLocale().toString(reading.cost.all.kl, 'g', 3)));
+        }
     }
     Q_EMIT readingChanged();
 }
@@ -325,9 +360,16 @@ void ExpertSession::search(double seconds) {
     if (!m_data || !m_data->hasStats() || m_probe.isBusy()) return;
     SelectOptions options = selectOptions(m_plan.settings, m_plan, m_data->numExperts());
     options.scope = SelectScope::Layers;  // the search keeps as many in each
+    options.merge.clear();                // and measures what removing does
     m_probe.search({.data = m_data, .options = std::move(options), .seconds = seconds},
                    m_probeSource);
     Q_EMIT readingChanged();
+}
+
+void ExpertSession::takeFound(const ExpertPlan& plan) {
+    PlanSettings settings = m_plan.settings;
+    settings.merge.clear();
+    push(tr("Take what the search found"), stateOf(plan, settings));
 }
 
 void ExpertSession::goToPoint(int id) {

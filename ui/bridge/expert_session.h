@@ -68,7 +68,7 @@ public:
     const QString& planName() const { return m_planName; }
     const QString& note() const { return m_note; }
     void setNote(const QString& note);
-    bool isModified() const { return !m_history.isClean() || m_isNoteChanged; }
+    bool isModified() const { return !m_history.isClean() || m_isBesideChanged; }
     /// With the history so far.
     SavedPlan savedPlan() const;
     void saveAs(const QString& name);
@@ -80,6 +80,8 @@ public:
     const MeasuredPoints& points() const { return m_points; }
     /// What is known of the plan in force; nothing if it was not measured.
     std::optional<ProbeReading> reading() const;
+    /// Why the plan in force cannot be measured as a mask; empty if it can.
+    QString measureProblem() const;
     void measure();
     /// Looks for a better plan of the same size; the result becomes one step.
     void search(double seconds);
@@ -109,6 +111,7 @@ private:
     void dropChoice();
     QString textOfChoice(const PlanSettings& settings) const;
     void takeReading(const ProbeReading& reading);
+    void takeFound(const ExpertPlan& plan);
     void takeSaved(const SavedPlan& saved);
 
     BackgroundWorker& m_worker;
@@ -124,7 +127,7 @@ private:
     std::vector<HistoryLine> m_earlier;  ///< of the plan's file
     QString m_planName;
     QString m_note;
-    bool m_isNoteChanged = false;
+    bool m_isBesideChanged = false;  ///< note or measured points
     ProbeSource m_probeSource;
     MeasuredPoints m_points;
     std::optional<ProbeReading> m_partial;

@@ -17,11 +17,16 @@ std::filesystem::path appliedPath(const ApplyDraft& draft) {
 std::filesystem::path writeApplied(const ApplyDraft& draft) {
     ExpertPlan plan = completePlan(*draft.data, draft.plan);
     plan.accept = draft.accept;
-    require_writable(plan, draft.data->config);
+    require_writable(plan, draft.data->config, draft.format);
     const auto path = appliedPath(draft);
     std::filesystem::create_directories(path.parent_path());
     save_expert_plan(plan, path);
     return path;
+}
+
+/// Merging and constants take what calibration saw of the experts that go.
+bool needsStatistics(const ApplyDraft& draft) {
+    return draft.plan.state.merges() || draft.plan.state.replaces();
 }
 
 }  // namespace
@@ -63,19 +68,26 @@ QString collectCommand(const CollectDraft& draft) {
 }
 
 RunRequest applyRun(const ApplyDraft& draft) {
-    const auto plan = writeApplied(draft);
+    Json config = {{"plan_path", writeApplied(draft).string()}};
+    if (draft.format == PruneFormat::Native) config["native"] = true;
+    if (needsStatistics(draft)) config["stats_path"] = draft.data->statsPath.toStdString();
     return {.recipe = {.model = draft.data->model.toStdString(),
-                       .data = {},
+                       .data = draft.data->data,  // for comparing the routing
                        .seed = 0,
-                       .stages = {{"prune", {{"plan_path", plan.string()}}}}},
+                       .stages = {{"prune", std::move(config)}}},
             .out = freeRunFolder(draft.name),
             .library = library_path()};
 }
 
 QString applyCommand(const ApplyDraft& draft) {
-    return QStringLiteral("espalier-cli prune %1 --expert-plan %2 --out %3")
-        .arg(shellQuoted(draft.data->model.toStdString()), shellQuoted(writeApplied(draft)),
-             shellQuoted(freeRunFolder(draft.name)));
+    QString command =
+        QStringLiteral("espalier-cli prune %1 --expert-plan %2")
+            .arg(shellQuoted(draft.data->model.toStdString()), shellQuoted(writeApplied(draft)));
+    if (draft.format == PruneFormat::Native) command += QStringLiteral(" --native");
+    if (needsStatistics(draft))
+        command +=
+            QStringLiteral(" --stats %1").arg(shellQuoted(draft.data->statsPath.toStdString()));
+    return command + QStringLiteral(" --out %1").arg(shellQuoted(freeRunFolder(draft.name)));
 }
 
 QString shellQuoted(const std::filesystem::path& path) {

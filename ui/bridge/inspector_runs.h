@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "pipeline/plan_estimate.h"
 #include "pipeline/runner.h"
+#include "prune/write_pruned.h"
 #include "ui/bridge/expert_data.h"
 #include "ui/bridge/plan_files.h"
 
@@ -36,6 +37,7 @@ struct ApplyDraft {
     SavedPlan plan;
     QString name;                     ///< of the run
     std::vector<std::string> accept;  ///< warnings that the user takes on
+    PruneFormat format = PruneFormat::Common;
 };
 
 /// Writes the plan where the run finds it and makes the stage prune alone. Not for the GUI thread.

@@ -10,11 +10,15 @@
 
 namespace espalier::ui {
 
+/// What texts are known by beside a plan, which may be mailed: the same texts in the same place
+/// give the same key, and no path can be read from it.
+QString keyOf(const ProbeSource& probe);
+
 /// A plan that was measured, to go back to.
 struct MeasuredPoint {
     int id = 0;  ///< counts from 1
     PlanState plan;
-    ProbeSource probe;
+    QString probe;  ///< see keyOf()
     ProbeReading reading;
     std::uint64_t bytes = 0;  ///< of the model without the removed experts
 };
@@ -27,7 +31,9 @@ public:
     /// Replaces the point of the same plan and probe set.
     void add(const PlanState& plan, const ProbeSource& probe, const ProbeReading& reading,
              std::uint64_t bytes);
-    /// The one that keeps the same experts; null if it was not measured.
+    /// Takes points that a file has kept. Those that were measured anew stay.
+    void restore(const std::vector<MeasuredPoint>& points);
+    /// The one that does the same; null if it was not measured.
     const MeasuredPoint* find(const PlanState& plan, const ProbeSource& probe) const;
     const MeasuredPoint* find(int id) const;
     /// Between two measured plans of the same settings but for the number of experts, in the

@@ -3,6 +3,7 @@
 #include <QCoreApplication>
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <set>
 
 namespace espalier::ui {
@@ -28,6 +29,15 @@ void take(Ids& ids, std::int32_t id) {
     if (place != ids.end() && *place == id) ids.erase(place);
 }
 
+/// Whoever stays is part of no other; whoever is forced out becomes part of none.
+void leaveGroup(LayerPlan& plan, std::int32_t id) {
+    for (auto& group : plan.groups) {
+        const auto member = std::find(std::next(group.begin()), group.end(), id);
+        if (member != group.end()) group.erase(member);
+    }
+    std::erase_if(plan.groups, [](const Ids& group) { return group.size() < 2; });
+}
+
 /// Marks give way to the edit: whoever keeps an expert does not force it out, and the reverse.
 void apply(LayerPlan& plan, PlanEdit edit, std::int32_t id) {
     const bool staysIn = edit == PlanEdit::Keep || edit == PlanEdit::Lock;
@@ -35,7 +45,12 @@ void apply(LayerPlan& plan, PlanEdit edit, std::int32_t id) {
     if (staysIn || edit == PlanEdit::Clear) take(plan.forced_out, id);
     if (goes || edit == PlanEdit::Clear) take(plan.locked, id);
     if (staysIn) put(plan.kept, id);
-    if (goes) take(plan.kept, id);
+    if (goes) {
+        take(plan.kept, id);
+        // Its members lose what they were to become part of.
+        std::erase_if(plan.groups, [id](const Ids& group) { return group.front() == id; });
+    }
+    if (staysIn || edit == PlanEdit::ForceOut) leaveGroup(plan, id);
     if (edit == PlanEdit::Lock) put(plan.locked, id);
     if (edit == PlanEdit::ForceOut) put(plan.forced_out, id);
 }

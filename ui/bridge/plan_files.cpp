@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "prune/explain_plan.h"
 #include "store/database.h"
+#include "ui/bridge/plan_json.h"
 
 namespace espalier::ui {
 namespace {
@@ -25,35 +26,23 @@ std::string fileNameOf(const QString& name) {
 }
 
 Json toJson(const SavedPlan& plan) {
+    Json measured = Json::array();
+    for (const MeasuredPoint& point : plan.measured) measured.push_back(toJson(point));
     Json history = Json::array();
     for (const HistoryLine& line : plan.history)
         history.push_back({{"time", line.time.toStdString()}, {"text", line.text.toStdString()}});
-    const PlanSettings& settings = plan.state.settings;
     return {{"name", plan.name.toStdString()},
             {"note", plan.note.toStdString()},
-            {"settings",
-             {{"criterion", settings.criterion},
-              {"keep", settings.keep},
-              {"scope", settings.scope == SelectScope::Across ? "across" : "layers"},
-              {"uniform", settings.isUniform},
-              {"champions", settings.champions},
-              {"protects_super_experts", settings.protectsSuperExperts}}},
-            {"history", std::move(history)}};
+            {"settings", toJson(plan.state.settings)},
+            {"history", std::move(history)},
+            {"measured", std::move(measured)}};
 }
 
-PlanSettings settingsFrom(const Json& json, const ExpertPlan& plan) {
-    PlanSettings settings;
-    settings.criterion = json.value("criterion", plan.criterion);
-    settings.keep = json.value("keep", std::int64_t{0});
-    settings.scope = parse_scope(json.value("scope", std::string("layers")));
-    settings.isUniform = json.value("uniform", true);
-    settings.champions = json.value("champions", std::int64_t{0});
-    settings.protectsSuperExperts = json.value("protects_super_experts", true);
-    return settings;
-}
-
-void readInspector(const Json& json, const ExpertPlan& plan, SavedPlan& saved) {
+void readInspector(const Json& json, const ExpertPlan& plan, const ExpertData& data,
+                   SavedPlan& saved) {
     saved.state.settings = settingsFrom(json.value("settings", Json::object()), plan);
+    for (const Json& point : json.value("measured", Json::array()))
+        saved.measured.push_back(measuredPointFrom(point, data));
     const auto text = [](const Json& from, const char* key) {
         return QString::fromStdString(from.value(key, std::string()));
     };
@@ -117,8 +106,7 @@ void savePlan(const ExpertData& data, const SavedPlan& plan, const fs::path& pat
 
 SavedPlan loadPlan(const ExpertData& data, const fs::path& path) {
     ExpertPlan plan = load_expert_plan(path);
-    const ExpertMask fits = plan.mask(data.config);  // throws if it does not
-    static_cast<void>(fits);
+    plan.require_fits(data.config);
     for (const std::int64_t layer : data.config.moe_layers()) {
         if (plan.layers.contains(layer)) continue;
         for (std::int32_t e = 0; e < data.numExperts(); ++e) plan.layers[layer].kept.push_back(e);
@@ -133,7 +121,7 @@ SavedPlan loadPlan(const ExpertData& data, const fs::path& path) {
     }
     saved.state = stateOf(plan, {});
     try {
-        readInspector(inspector, plan, saved);
+        readInspector(inspector, plan, data, saved);
     } catch (const Json::exception&) {
         throw Error(ErrorCode::FileMalformed,
                     fmt::format("{}: what the expert inspector keeps in \"reasons\" is of the "

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "ui/bridge/expert_data.h"
+#include "ui/bridge/measured_points.h"
 #include "ui/bridge/plan_state.h"
 
 namespace espalier::ui {
@@ -25,6 +26,7 @@ struct SavedPlan {
     QString note;
     std::vector<HistoryLine> history;
     QString modelHash;
+    std::vector<MeasuredPoint> measured = {};  ///< this plan and those that were tried beside it
 };
 
 /// A plan of a model as lists show it.

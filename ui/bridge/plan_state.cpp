@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "prune/expert_constants.h"
+
 namespace espalier::ui {
 
 bool PlanState::keeps(std::int64_t layer, std::int32_t expert) const {
@@ -22,8 +24,42 @@ std::int64_t PlanState::totalKept() const {
     return total;
 }
 
+std::optional<std::int32_t> PlanState::mergedInto(std::int64_t layer, std::int32_t expert) const {
+    const auto found = layers.find(layer);
+    if (found == layers.end()) return std::nullopt;
+    for (const auto& group : found->second->groups) {
+        if (!group.empty() && std::find(group.begin() + 1, group.end(), expert) != group.end())
+            return group.front();
+    }
+    return std::nullopt;
+}
+
+bool PlanState::merges() const {
+    return std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
+        const auto& groups = layer.second->groups;
+        return std::any_of(groups.begin(), groups.end(),
+                           [](const auto& group) { return group.size() > 1; });
+    });
+}
+
+bool PlanState::replaces() const {
+    ExpertPlan plan;
+    plan.criterion = chooser;
+    return replaces_experts(plan);
+}
+
+bool doTheSame(const PlanState& a, const PlanState& b) {
+    return a.replaces() == b.replaces() &&
+           std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
+                      [](const auto& x, const auto& y) {
+                          return x.first == y.first &&
+                                 (x.second == y.second || (x.second->kept == y.second->kept &&
+                                                           x.second->groups == y.second->groups));
+                      });
+}
+
 bool PlanState::operator==(const PlanState& other) const {
-    return settings == other.settings && chooser == other.chooser &&
+    return settings == other.settings && chooser == other.chooser && merge == other.merge &&
            std::equal(layers.begin(), layers.end(), other.layers.begin(), other.layers.end(),
                       [](const auto& a, const auto& b) {
                           return a.first == b.first &&
@@ -39,6 +75,9 @@ SelectOptions selectOptions(const PlanSettings& settings, const PlanState& curre
     options.scope = settings.scope;
     options.pads_to_uniform = settings.scope == SelectScope::Across && settings.isUniform;
     options.protects_super_experts = settings.protectsSuperExperts;
+    options.merge = settings.merge;
+    options.task_weights = settings.taskWeights;
+    options.task_mix = settings.taskMix;
     options.champion_share =
         static_cast<double>(settings.champions) / static_cast<double>(numExperts);
     for (const auto& [layer, plan] : current.layers) {
@@ -53,7 +92,8 @@ PlanState stateOf(const ExpertPlan& plan, const PlanSettings& settings) {
     PlanState state{.settings = settings,
                     .chooser = plan.criterion,
                     .layers = {},
-                    .reasons = std::make_shared<const Json>(plan.reasons)};
+                    .reasons = std::make_shared<const Json>(plan.reasons),
+                    .merge = plan.merge};
     for (const auto& [layer, row] : plan.layers)
         state.layers[layer] = std::make_shared<const LayerPlan>(row);
     return state;
@@ -62,6 +102,7 @@ PlanState stateOf(const ExpertPlan& plan, const PlanSettings& settings) {
 ExpertPlan planOf(const PlanState& state) {
     ExpertPlan plan;
     plan.criterion = state.chooser;
+    plan.merge = state.merge;
     for (const auto& [layer, row] : state.layers) plan.layers[layer] = *row;
     if (state.reasons) plan.reasons = *state.reasons;
     return plan;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct PlanSettings {
     bool isUniform = true;       ///< Across: smaller layers are filled up to the largest
     std::int64_t champions = 0;  ///< of each task and layer that stay whatever their score
     bool protectsSuperExperts = true;
+    std::string merge = {};  ///< how those that go are merged into those that stay; empty: not
+    std::map<std::string, double> taskWeights = {};  ///< by label; empty: all tokens together
+    TaskMix taskMix = TaskMix::Sum;
     bool operator==(const PlanSettings&) const = default;
 };
 
@@ -34,13 +38,22 @@ struct PlanState {
     std::string chooser;
     std::map<std::int64_t, std::shared_ptr<const LayerPlan>> layers;
     std::shared_ptr<const Json> reasons;  ///< of the choice, before edits by hand
+    std::string merge = {};               ///< how its groups were made; empty: there are none
 
     bool isEmpty() const { return layers.empty(); }
     bool keeps(std::int64_t layer, std::int32_t expert) const;
     std::int64_t numKept(std::int64_t layer) const;
     std::int64_t totalKept() const;
+    /// The survivor that takes the expert in; none if it stays or goes altogether.
+    std::optional<std::int32_t> mergedInto(std::int64_t layer, std::int32_t expert) const;
+    bool merges() const;
+    /// Constants stand in place of the experts that go.
+    bool replaces() const;
     bool operator==(const PlanState& other) const;
 };
+
+/// True if both make the same model of one, however they came to be.
+bool doTheSame(const PlanState& a, const PlanState& b);
 
 /// Options with which select_experts() makes the choice that `settings` ask for, around what the
 /// user has locked and forced out.

@@ -5,12 +5,15 @@
 #include <cmath>
 
 #include "base/memory.h"
+#include "eval/evaluate.h"
 #include "pipeline/probe_windows.h"
 
 namespace espalier::ui {
 namespace {
 
 constexpr std::int64_t tokensOfPart = 4096;
+/// On so many the routing is compared.
+constexpr std::size_t tokensOfRouting = 4096;
 /// For what all parts together remember of the whole model.
 constexpr std::uint64_t memoryForStates = std::uint64_t{1} << 30;
 
@@ -86,6 +89,39 @@ std::vector<std::size_t> byTurns(const TokenWindows& windows, std::size_t length
     return order;
 }
 
+/// As many tokens of each task, from the parts that are read first.
+std::vector<EvaluationText> routingTexts(const std::vector<TokenWindows>& parts) {
+    const std::vector<std::string>& tasks = parts.front().tasks;
+    std::vector<EvaluationText> texts;
+    for (const std::string& task : tasks) texts.push_back({task, {}, -1});
+    const std::size_t share = tokensOfRouting / tasks.size();
+    for (const TokenWindows& part : parts) {
+        for (std::size_t w = 0; w < part.windows.size(); ++w) {
+            auto& ids = texts[static_cast<std::size_t>(part.task_of_window[w])].ids;
+            const std::size_t room = share - std::min(share, ids.size());
+            const auto& window = part.windows[w];
+            ids.insert(ids.end(), window.begin(),
+                       window.begin() + static_cast<std::ptrdiff_t>(std::min(room, window.size())));
+        }
+    }
+    std::erase_if(texts, [](const EvaluationText& text) { return text.ids.size() < 2; });
+    return texts;
+}
+
+ProbeRouting routingOf(const Json& report) {
+    ProbeRouting routing{.verdict = report.at("verdict").get<std::string>(),
+                         .recall = report.at("mean").at("recall").get<double>(),
+                         .displaced = report.at("mean").at("displaced").get<double>(),
+                         .worstRecall = 2};
+    for (const Json& layer : report.at("per_layer")) {
+        const auto recall = layer.at("recall").get<double>();
+        if (recall >= routing.worstRecall) continue;
+        routing.worstRecall = recall;
+        routing.worstLayer = layer.at("layer").get<std::int64_t>();
+    }
+    return routing;
+}
+
 }  // namespace
 
 std::vector<TokenWindows> probeParts(const TokenWindows& windows) {
@@ -147,6 +183,24 @@ void ProbeModel::measure(const ExpertMask& mask, const std::stop_token& stop,
         reading.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         report(reading);
     }
+    reading.routing = compareRouting(mask, stop);
+    reading.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    report(reading);
+}
+
+ProbeRouting ProbeModel::compareRouting(const ExpertMask& mask, const std::stop_token& stop) {
+    const std::vector<EvaluationText> texts = routingTexts(m_parts);
+    std::size_t window = static_cast<std::size_t>(m_source.context);
+    for (const EvaluationText& text : texts) window = std::min(window, text.ids.size());
+    const Json result =
+        evaluate({.model = *m_model,
+                  .reference = m_model.get(),
+                  .mask = mask,
+                  .texts = texts,
+                  .options = {.context = static_cast<std::int64_t>(window), .first_scored = 0},
+                  .pool = m_pool},
+                 stop);
+    return routingOf(result.at("routing"));
 }
 
 }  // namespace espalier::ui

@@ -26,11 +26,14 @@ public:
     bool isOf(const QString& path, const ProbeSource& source) const {
         return path == m_path && source == m_source;
     }
-    /// Reports after each part; the last report is final. @throws Error, Cancelled
+    /// Reports after each part, and once more when the routing has been compared, too.
+    /// @throws Error, Cancelled
     void measure(const ExpertMask& mask, const std::stop_token& stop,
                  const std::function<void(const ProbeReading&)>& report);
 
 private:
+    ProbeRouting compareRouting(const ExpertMask& mask, const std::stop_token& stop);
+
     QString m_path;
     ProbeSource m_source;
     std::unique_ptr<ModelSource> m_model;

@@ -49,6 +49,7 @@ ChartPanel::ChartPanel(const QString& name, const QString& title, QWidget* paren
       m_view(new QChartView(m_chart)),
       m_xAxis(new QValueAxis(m_chart)),
       m_yAxis(new QValueAxis(m_chart)),
+      m_leastLines(leastChartLines),
       m_tableModel(new ChartTableModel(this)) {
     m_chart->addAxis(m_xAxis, Qt::AlignBottom);
     m_chart->addAxis(m_yAxis, Qt::AlignLeft);
@@ -139,6 +140,11 @@ void ChartPanel::setSummary(const QString& text) {
     m_view->setToolTip(text);
 }
 
+void ChartPanel::setLeastLines(int lines) {
+    m_leastLines = lines;
+    applyTheme();
+}
+
 bool ChartPanel::showsTable() const { return m_tableButton->isChecked(); }
 void ChartPanel::setShowsTable(bool shows) { m_tableButton->setChecked(shows); }
 
@@ -172,7 +178,7 @@ void ChartPanel::applyTheme() {
     themeAxis(*m_yAxis, c, font());
     m_view->setBackgroundBrush(c.surface);
     m_title->setFont(headingFont(font()));
-    m_stack->setMinimumHeight(leastChartLines * fontMetrics().lineSpacing());
+    m_stack->setMinimumHeight(m_leastLines * fontMetrics().lineSpacing());
     QPalette secondary = palette();
     secondary.setColor(QPalette::WindowText, c.text2);
     m_empty->setPalette(secondary);

@@ -29,6 +29,8 @@ public:
     void setEmptyText(const QString& text);
     /// The sentence that a screen reader gets.
     void setSummary(const QString& text);
+    /// The least height of the drawing, in lines of text.
+    void setLeastLines(int lines);
     bool showsTable() const;
     void setShowsTable(bool shows);
 
@@ -64,6 +66,7 @@ private:
     QValueAxis* m_xAxis;
     QValueAxis* m_yAxis;
     QHBoxLayout* m_header;
+    int m_leastLines;
     QLabel* m_title;
     QLabel* m_empty;
     QTableView* m_tableView;

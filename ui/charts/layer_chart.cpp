@@ -1,5 +1,6 @@
 #include "ui/charts/layer_chart.h"
 
+#include <QBarLegendMarker>
 #include <QBarSet>
 #include <QChart>
 #include <QLegend>
@@ -26,11 +27,13 @@ LayerChart::LayerChart(const QString& name, QWidget* parent)
       m_series(new QStackedBarSeries),
       m_kept(new QBarSet(tr("stays"))),
       m_removed(new QBarSet(tr("removed"))),
+      m_merged(new QBarSet(tr("merged"))),
       m_mass(new QLineSeries),
       m_cut(new QLineSeries),
       m_share(new QValueAxis(&chart())) {
     m_series->append(m_kept);
     m_series->append(m_removed);
+    m_series->append(m_merged);
     m_series->setBarWidth(0.8);
     chart().addAxis(m_share, Qt::AlignRight);
     chart().addSeries(m_series);
@@ -60,28 +63,35 @@ void LayerChart::setExperts(std::vector<LayerExpert> experts, const QString& met
     });
     double total = 0;
     for (const LayerExpert& row : experts) total += std::max(0.0, finiteOrZero(row.value));
-    ChartTable table{{tr("Rank"), tr("Expert"), metric, tr("Together, %"), tr("Stays")}, {}};
+    ChartTable table{
+        {tr("Rank"), tr("Expert"), metric, tr("Together, %"), tr("Stays"), tr("Merged")}, {}};
     QList<qreal> staying;
     QList<qreal> leaving;
+    QList<qreal> merging;
     QList<QPointF> mass{{0.5, 0}};
     double sum = 0;
     double held = 0;
     std::size_t numKept = 0;
+    std::size_t numMerged = 0;
     for (std::size_t i = 0; i < experts.size(); ++i) {
         const double value = finiteOrZero(experts[i].value);
         const bool stays = !hasPlan || experts[i].stays;
         sum += std::max(0.0, value);
         if (stays) held += std::max(0.0, value);
+        const bool isMerged = !stays && experts[i].isMerged;
         if (stays) ++numKept;
+        if (isMerged) ++numMerged;
         staying.append(stays ? value : 0);
-        leaving.append(stays ? 0 : value);
+        merging.append(isMerged ? value : 0);
+        leaving.append(stays || isMerged ? 0 : value);
         const double together = total > 0 ? 100 * sum / total : 0;
         mass.append({static_cast<double>(i) + 1, together});
         table.rows.push_back({static_cast<double>(i + 1), static_cast<double>(experts[i].expert),
-                              value, together, stays ? 1.0 : 0.0});
+                              value, together, stays ? 1.0 : 0.0, isMerged ? 1.0 : 0.0});
     }
     // Bars stand at 0, 1, 2, …: an empty one before them puts them at their ranks.
-    for (auto [set, values] : {std::pair(m_kept, &staying), std::pair(m_removed, &leaving)}) {
+    for (auto [set, values] : {std::pair(m_kept, &staying), std::pair(m_removed, &leaving),
+                               std::pair(m_merged, &merging)}) {
         values->prepend(0);
         set->remove(0, set->count());
         set->append(*values);
@@ -92,9 +102,16 @@ void LayerChart::setExperts(std::vector<LayerExpert> experts, const QString& met
     showWholeNumbers(xAxis(), 0.5, static_cast<double>(count) + 0.5, 1, count);
     fitFromZero(yAxis(), highest > 0 ? highest : 1);
     yAxis().setTitleText(metric);
-    showCut(hasPlan ? numKept : 0, experts.size());
+    showCut(hasPlan ? numKept : 0, numMerged, experts.size());
     const QString size = QLocale().toString(static_cast<qlonglong>(experts.size()));
     setSummary(experts.empty() ? QString()
+               : numMerged > 0
+                   ? tr("%1 of %2 experts stay, %3 become part of them; those that stay hold %4 % "
+                        "of the whole.")
+                         .arg(numKept)
+                         .arg(size)
+                         .arg(numMerged)
+                         .arg(percentText(total > 0 ? held / total : 0))
                : hasPlan
                    ? tr("%1 of %2 experts stay; they hold %3 % of the whole.")
                          .arg(numKept)
@@ -105,14 +122,20 @@ void LayerChart::setExperts(std::vector<LayerExpert> experts, const QString& met
     setTable(std::move(table));
 }
 
-void LayerChart::showCut(std::size_t numKept, std::size_t count) {
-    const bool hasCut = numKept > 0 && numKept < count;
+void LayerChart::showCut(std::size_t numKept, std::size_t numMerged, std::size_t count) {
+    const bool hasPlan = numKept > 0;
+    const bool hasCut = hasPlan && numKept < count;
     const double cut = static_cast<double>(numKept) + 0.5;
     m_cut->setName(tr("cut: %1 stay").arg(numKept));
     m_cut->replace(hasCut ? QList<QPointF>{{cut, 0}, {cut, 100}} : QList<QPointF>{});
-    for (QLegendMarker* marker : chart().legend()->markers())
-        marker->setVisible(marker->series() == m_mass ||
-                           (numKept > 0 && marker->series() != m_cut) || hasCut);
+    for (QLegendMarker* marker : chart().legend()->markers()) {
+        bool isShown = hasPlan;
+        if (marker->series() == m_mass) isShown = true;
+        if (marker->series() == m_cut) isShown = hasCut;
+        auto* bar = qobject_cast<QBarLegendMarker*>(marker);
+        if (bar != nullptr && bar->barset() == m_merged) isShown = numMerged > 0;
+        marker->setVisible(isShown);
+    }
 }
 
 void LayerChart::paintSeries() {
@@ -123,6 +146,8 @@ void LayerChart::paintSeries() {
     m_kept->setPen(Qt::NoPen);
     m_removed->setBrush(QBrush(goes, Qt::BDiagPattern));
     m_removed->setPen(QPen(goes, 1));
+    m_merged->setBrush(QBrush(stays, Qt::HorPattern));
+    m_merged->setPen(QPen(stays, 1));
     const SeriesStyle& mass = c.seriesFor(SeriesMeaning::Other);
     const SeriesStyle& cut = c.seriesFor(SeriesMeaning::Limit);
     m_mass->setPen(QPen(mass.color, 2, mass.dash));

@@ -16,6 +16,7 @@ struct LayerExpert {
     std::int32_t expert = 0;
     double value = 0;
     bool stays = true;
+    bool isMerged = false;  ///< goes, but into one that stays
 };
 
 /// All experts of one layer, highest first, with the share of the whole that the first ones hold
@@ -35,11 +36,12 @@ protected:
     void paintSeries() override;
 
 private:
-    void showCut(std::size_t numKept, std::size_t count);
+    void showCut(std::size_t numKept, std::size_t numMerged, std::size_t count);
 
     QStackedBarSeries* m_series;
     QBarSet* m_kept;
     QBarSet* m_removed;
+    QBarSet* m_merged;
     QLineSeries* m_mass;
     QLineSeries* m_cut;
     QValueAxis* m_share;

@@ -72,6 +72,16 @@ QString oneLine(const std::string& text) {
     return QString::fromStdString(text).replace(QLatin1Char('\n'), QStringLiteral("⏎"));
 }
 
+/// "3, 17": what becomes part of an expert.
+QString membersOf(const LayerPlan& row, std::int32_t expert) {
+    QStringList members;
+    for (const auto& group : row.groups) {
+        if (group.empty() || group.front() != expert) continue;
+        for (std::size_t i = 1; i < group.size(); ++i) members.append(QString::number(group[i]));
+    }
+    return members.join(QStringLiteral(", "));
+}
+
 }  // namespace
 
 ExpertFacts factsOf(const ExpertData& data, const LayerScores& scores, const ExpertCell& cell) {
@@ -122,11 +132,20 @@ QString decisionText(const PlanState& plan, const ExpertCell& cell) {
         return std::binary_search(ids.begin(), ids.end(), cell.expert);
     };
     if (holds(row.forced_out)) return tr("removed, forced out");
-    if (!holds(row.kept)) return tr("removed");
-    if (holds(row.locked)) return tr("kept, locked");
-    const ExpertCells rules = protectedExperts(plan);
-    const auto rule = rules.find(cell.layer);
-    return rule != rules.end() && holds(rule->second) ? tr("kept, protected") : tr("kept");
+    if (const auto survivor = plan.mergedInto(cell.layer, cell.expert))
+        return tr("merged into %1").arg(*survivor);
+    if (!holds(row.kept)) return plan.replaces() ? tr("its mean in its place") : tr("removed");
+    QStringList words{tr("kept")};
+    if (holds(row.locked)) {
+        words.append(tr("locked"));
+    } else {
+        const ExpertCells rules = protectedExperts(plan);
+        const auto rule = rules.find(cell.layer);
+        if (rule != rules.end() && holds(rule->second)) words.append(tr("protected"));
+    }
+    if (const QString members = membersOf(row, cell.expert); !members.isEmpty())
+        words.append(tr("takes in %1").arg(members));
+    return words.join(QStringLiteral(", "));
 }
 
 }  // namespace espalier::ui

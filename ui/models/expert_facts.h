@@ -36,7 +36,7 @@ ExpertFacts factsOf(const ExpertData& data, const LayerScores& scores, const Exp
 /// The strongest tokens with the text around them, a line each: "0.91  …before[token]after…".
 QString contextText(const ExpertFacts& facts);
 
-/// "kept", "removed, forced out".
+/// "kept", "removed, forced out", "merged into 12", "kept, takes in 3, 17".
 QString decisionText(const PlanState& plan, const ExpertCell& cell);
 
 }  // namespace espalier::ui

@@ -1,10 +1,40 @@
 #include "ui/models/expert_matrix.h"
 
+#include <QCoreApplication>
+#include <QStringList>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 namespace espalier::ui {
+
+namespace {
+
+QString tr(const char* text) { return QCoreApplication::translate("ExpertMatrix", text); }
+
+}  // namespace
+
+QString stateText(CellStates states, bool isUncertain, std::int32_t mergedInto) {
+    QStringList words;
+    if (states.testFlag(CellState::ForcedOut)) {
+        words.append(tr("forced out"));
+    } else if (states.testFlag(CellState::Merged)) {
+        words.append(mergedInto < 0 ? tr("merged") : tr("merged into %1").arg(mergedInto));
+    } else if (states.testFlag(CellState::Pruned)) {
+        words.append(tr("pruned"));
+    }
+    if (states.testFlag(CellState::Locked)) words.append(tr("locked"));
+    if (states.testFlag(CellState::Protected)) words.append(tr("protected"));
+    if (states.testFlag(CellState::NeverRouted)) words.append(tr("never routed"));
+    if (isUncertain) words.append(tr("uncertain"));
+    return words.join(QStringLiteral(", "));
+}
+
+QString ExpertMarks::textOf(std::size_t cell) const {
+    return stateText(cell < states.size() ? states[cell] : CellStates(),
+                     cell < uncertain.size() && uncertain[cell] != 0,
+                     cell < mergedInto.size() ? mergedInto[cell] : -1);
+}
 
 QString cellId(const ExpertCell& cell) {
     return QStringLiteral("L%1.E%2").arg(cell.layer).arg(cell.expert, 3, 10, QLatin1Char('0'));

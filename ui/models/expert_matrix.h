@@ -10,11 +10,12 @@ namespace espalier::ui {
 
 /// What a plan or the statistics say of one expert. Without any flag it is undecided.
 enum class CellState : std::uint8_t {
-    Pruned = 1,       ///< goes by its score
-    Locked = 2,       ///< the user keeps it
-    ForcedOut = 4,    ///< the user takes it out
-    Protected = 8,    ///< a rule keeps it
-    NeverRouted = 16  ///< no token chose it
+    Pruned = 1,        ///< goes by its score
+    Locked = 2,        ///< the user keeps it
+    ForcedOut = 4,     ///< the user takes it out
+    Protected = 8,     ///< a rule keeps it
+    NeverRouted = 16,  ///< no token chose it
+    Merged = 32        ///< becomes part of another, see ExpertMarks::mergedInto
 };
 Q_DECLARE_FLAGS(CellStates, CellState)
 Q_DECLARE_OPERATORS_FOR_FLAGS(CellStates)
@@ -34,9 +35,14 @@ struct ExpertMarks {
     std::vector<CellStates> states;       ///< [layers, experts]; empty = all undecided
     std::vector<std::uint8_t> uncertain;  ///< [layers, experts], score ± 2 standard errors crosses
                                           ///< the cut; empty = none
-    std::vector<std::int32_t> numKept;    ///< [layers]; empty = no plan
-    std::vector<double> shareKept;        ///< [layers], of the saliency, 0 to 1; empty = unknown
+    /// [layers, experts], the expert that takes it in, -1 = none does; empty = nothing is merged
+    std::vector<std::int32_t> mergedInto;
+    std::vector<std::int32_t> numKept;  ///< [layers]; empty = no plan
+    std::vector<double> shareKept;      ///< [layers], of the saliency, 0 to 1; empty = unknown
     bool operator==(const ExpertMarks&) const = default;
+
+    /// "merged into 12, uncertain": the states of a cell of the matrix.
+    QString textOf(std::size_t cell) const;
 };
 
 /// A number for every expert of every routed layer, with what a plan does to it.
@@ -58,6 +64,10 @@ struct ExpertMatrix {
         return layers == other.layers && numExperts == other.numExperts;
     }
 };
+
+/// The words of states, in the order in which they are read out: "pruned, uncertain".
+/// @param mergedInto see ExpertMarks; -1 = not told
+QString stateText(CellStates states, bool isUncertain, std::int32_t mergedInto = -1);
 
 /// 1 for the highest value of a layer; values that are none come last, equal ones by number.
 std::vector<std::int32_t> ranksInLayers(const std::vector<double>& values, std::int32_t numExperts);

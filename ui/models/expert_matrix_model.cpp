@@ -19,21 +19,6 @@ QString number(double value, bool hasSign) {
 
 }  // namespace
 
-QString stateText(CellStates states, bool isUncertain) {
-    QStringList words;
-    if (states.testFlag(CellState::ForcedOut)) {
-        words.append(ExpertMatrixModel::tr("forced out"));
-    } else if (states.testFlag(CellState::Pruned)) {
-        words.append(ExpertMatrixModel::tr("pruned"));
-    }
-    if (states.testFlag(CellState::Locked)) words.append(ExpertMatrixModel::tr("locked"));
-    if (states.testFlag(CellState::Protected)) words.append(ExpertMatrixModel::tr("protected"));
-    if (states.testFlag(CellState::NeverRouted))
-        words.append(ExpertMatrixModel::tr("never routed"));
-    if (isUncertain) words.append(ExpertMatrixModel::tr("uncertain"));
-    return words.join(QStringLiteral(", "));
-}
-
 void ExpertMatrixModel::setMatrix(ExpertMatrix matrix) {
     if (matrix.ranks.empty()) matrix.ranks = ranksInLayers(matrix.values, matrix.numExperts);
     const bool isSame = matrix.hasShapeOf(m_matrix);
@@ -174,7 +159,7 @@ std::optional<MatrixLimits> ExpertMatrixModel::cut() const {
                                   states.testFlag(CellState::ForcedOut) ||
                                   states.testFlag(CellState::Protected);
             if (std::isnan(value) || isByHand) continue;
-            if (states.testFlag(CellState::Pruned)) {
+            if (states & (CellState::Pruned | CellState::Merged)) {
                 gone = std::max(gone, value);
             } else {
                 kept = std::min(kept, value);
@@ -263,7 +248,7 @@ QString ExpertMatrixModel::cellText(int row, int column) const {
     } else {
         parts.append(tr("no %1", "metric").arg(m_matrix.metric));
     }
-    const QString states = stateText(stateAt(offset), isUncertain(offset));
+    const QString states = m_matrix.marks.textOf(offset);
     if (!states.isEmpty()) parts.append(states);
     return parts.join(QStringLiteral(", "));
 }

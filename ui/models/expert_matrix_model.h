@@ -106,7 +106,4 @@ private:
     std::vector<std::int32_t> m_columns;  ///< [layers, experts] -> column
 };
 
-/// The words of a cell's states, in the order in which they are read out: "pruned, uncertain".
-QString stateText(CellStates states, bool isUncertain);
-
 }  // namespace espalier::ui

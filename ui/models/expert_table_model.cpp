@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ui/models/expert_matrix_model.h"
 #include "ui/models/roles.h"
 
 namespace espalier::ui {
@@ -43,11 +42,6 @@ int ExpertTableModel::columnCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : NumFixed + static_cast<int>(m_columns.size());
 }
 
-QString ExpertTableModel::stateOf(std::size_t row) const {
-    const bool isUncertain = row < m_marks.uncertain.size() && m_marks.uncertain[row] != 0;
-    return stateText(row < m_marks.states.size() ? m_marks.states[row] : CellStates(), isUncertain);
-}
-
 QVariant ExpertTableModel::number(std::size_t row, int column) const {
     const ExpertCell cell = cellAt(static_cast<int>(row));
     switch (column) {
@@ -56,7 +50,7 @@ QVariant ExpertTableModel::number(std::size_t row, int column) const {
         case Expert:
             return cell.expert;
         case State:
-            return stateOf(row);
+            return m_marks.textOf(row);
         default:
             break;
     }

@@ -42,7 +42,6 @@ public:
 private:
     QVariant number(std::size_t row, int column) const;
     QString text(std::size_t row, int column) const;
-    QString stateOf(std::size_t row) const;
 
     std::vector<std::int64_t> m_layers;
     std::int32_t m_numExperts = 0;

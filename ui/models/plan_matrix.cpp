@@ -49,6 +49,12 @@ void markLayer(const LayerPlan& plan, std::size_t begin, std::size_t experts, Ex
     };
     for (const std::int32_t id : plan.locked) at(id) |= CellState::Locked;
     for (const std::int32_t id : plan.forced_out) at(id) = CellState::ForcedOut;
+    for (const auto& group : plan.groups) {
+        for (std::size_t i = 1; i < group.size(); ++i) {
+            at(group[i]) = CellState::Merged;
+            marks.mergedInto[begin + static_cast<std::size_t>(group[i])] = group.front();
+        }
+    }
 }
 
 double shareOf(const std::vector<double>& values, const std::vector<std::int32_t>& kept) {
@@ -112,7 +118,10 @@ ExpertMatrix matrixOf(const ExpertData& data, const LayerScores& scores, const Q
     for (const auto& [layer, values] : scores) {
         matrix.layers.push_back(layer);
         matrix.values.insert(matrix.values.end(), values.begin(), values.end());
+        const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+        matrix.layerValues.push_back(sum / static_cast<double>(values.size()));
     }
+    matrix.layerMetric = tr("mean of the layer");
     const std::int64_t groups = data.config.router.num_groups;
     if (groups > 1) {
         const auto size = static_cast<std::int32_t>(data.numExperts() / groups);
@@ -166,6 +175,7 @@ ExpertMarks marksOf(const ExpertData& data, const PlanState& plan) {
     ExpertMarks marks;
     marks.states.resize(shape.size());
     marks.uncertain.resize(shape.size());
+    if (plan.merges()) marks.mergedInto.resize(shape.size(), -1);
     std::size_t begin = 0;
     for (const std::int64_t layer : shape.layers) {
         const LayerPlan& row = *plan.layers.at(layer);

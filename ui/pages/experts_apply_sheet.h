@@ -1,10 +1,13 @@
 #pragma once
 
-#include <QDialog>
+#include <map>
+#include <string>
+#include <vector>
 
+#include "prune/write_pruned.h"
 #include "ui/bridge/inspector_runs.h"
 #include "ui/bridge/plan_edits.h"
-#include "ui/bridge/services.h"
+#include "ui/pages/run_sheet.h"
 
 class QCheckBox;
 class QLineEdit;
@@ -12,46 +15,45 @@ class QRadioButton;
 
 namespace espalier::ui {
 
-class Banner;
 class ExpertSession;
 class InfoView;
 class TextLabel;
-struct Failure;
+struct InfoRow;
 
 /// Tells what a plan removes and what formats can hold of it, and starts the run that removes it.
-class ExpertsApplySheet : public QDialog {
+class ExpertsApplySheet : public RunSheet {
     Q_OBJECT
 
 public:
     ExpertsApplySheet(const Services& services, const ExpertSession& session, QWidget* parent);
 
-Q_SIGNALS:
-    void started(const QString& folder);
+protected:
+    bool isReady() override;
+    std::function<RunRequest()> makeRun() const override;
+    std::function<QString()> makeCommand() const override;
 
 private:
     void buildLayout();
-    QWidget* makeUniform();
-    QLayout* makeButtons();
+    QWidget* makeFormats();
+    QRadioButton* addFormat(const char* part, const QString& text, QWidget& box);
     /// The plan as it would be written; the refusal of cutDown(), if that is what it comes to.
     EditResult chosenPlan() const;
+    PruneFormat format() const;
     void showPlan();
-    bool isReady();
+    void showMass(const std::map<std::string, double>& taskMass, std::vector<InfoRow>& rows);
     ApplyDraft draft() const;
-    void start();
-    void copyCommand();
-    void showFailure(const Failure& failure);
 
-    Services m_services;
     const ExpertSession& m_session;
     LayerScores m_scores;
     InfoView* m_rows;
-    TextLabel* m_uniformText;
-    QWidget* m_uniform;
+    TextLabel* m_formatText;
+    QWidget* m_formats;
     QRadioButton* m_fill;
     QRadioButton* m_cut;
+    QRadioButton* m_native;
+    TextLabel* m_nativeText;
     QCheckBox* m_accept;
     QLineEdit* m_name;
-    Banner* m_banner;
 };
 
 }  // namespace espalier::ui

@@ -4,6 +4,7 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QGridLayout>
 #include <QLabel>
 #include <QSignalBlocker>
 #include <QSlider>
@@ -11,9 +12,11 @@
 #include <cmath>
 
 #include "prune/kept_counts.h"
+#include "prune/merge_methods.h"
 #include "routing/criterion.h"
 #include "ui/bridge/expert_session.h"
 #include "ui/models/format.h"
+#include "ui/pages/experts_task_mix.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/field.h"
 #include "ui/widgets/text_label.h"
@@ -69,42 +72,73 @@ QWidget* ExpertsChoicePanel::makeKeepLine() {
     return line;
 }
 
-void ExpertsChoicePanel::buildLayout() {
-    m_criterion = new QComboBox;
-    m_criterion->setObjectName(QStringLiteral("exp_plan_criterion_combo"));
-    m_criterion->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_criterion->setMinimumContentsLength(10);
-    m_scope = new QComboBox;
-    m_scope->setObjectName(QStringLiteral("exp_plan_scope_combo"));
-    m_scope->addItem(tr("within each layer"), static_cast<int>(SelectScope::Layers));
+QWidget* ExpertsChoicePanel::makeFields() {
+    const auto combo = [](const char* name) {
+        auto* made = new QComboBox;
+        made->setObjectName(QLatin1String(name));
+        made->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+        made->setMinimumContentsLength(8);
+        return made;
+    };
+    m_criterion = combo("exp_plan_criterion_combo");
+    m_scope = combo("exp_plan_scope_combo");
+    m_scope->addItem(tr("in each layer"), static_cast<int>(SelectScope::Layers));
     m_scope->addItem(tr("across layers"), static_cast<int>(SelectScope::Across));
     m_scope->setToolTip(tr("Across layers, those in which experts cost less lose more."));
-    m_uniform = new QCheckBox(tr("same number in each layer"));
-    m_uniform->setObjectName(QStringLiteral("exp_plan_uniform_chk"));
-    m_uniform->setToolTip(
-        tr("GGUF and config.json know one number of experts for all layers: "
-           "smaller layers are filled up to the largest."));
+    m_merge = combo("exp_plan_merge_combo");
+    m_tasks = new ExpertsTaskMix;
+    auto* fields = new QWidget;
+    auto* grid = new QGridLayout(fields);
+    grid->setContentsMargins({});
+    grid->setSpacing(space::controls);
+    grid->addWidget(new Field(tr("Criterion"), m_criterion), 0, 0);
+    grid->addWidget(new Field(tr("Choose"), m_scope), 0, 1);
+    grid->addWidget(new Field(tr("Those that go"), m_merge), 1, 0);
+    grid->addWidget(new Field(tr("Tasks"), &m_tasks->choice()), 1, 1);
+    grid->addWidget(m_tasks, 2, 0, 1, 2);
+    grid->setColumnStretch(0, 1);
+    grid->setColumnStretch(1, 1);
+    return fields;
+}
+
+QWidget* ExpertsChoicePanel::makeRules() {
     m_protect = new QSpinBox;
     m_protect->setObjectName(QStringLiteral("exp_plan_protect_spin"));
     m_protect->setToolTip(
         tr("For each task and layer, its best experts stay whatever their "
            "score."));
     m_protect->setRange(0, mostProtected);
+    m_uniform = new QCheckBox(tr("Same number in each layer"));
+    m_uniform->setObjectName(QStringLiteral("exp_plan_uniform_chk"));
+    m_uniform->setToolTip(
+        tr("GGUF and config.json know one number of experts for all layers: "
+           "smaller layers are filled up to the largest."));
+    auto* label = new QLabel(tr("Protect best of each task"));
+    label->setWordWrap(true);
+    label->setBuddy(m_protect);
+    auto* rules = new QWidget;
+    auto* grid = new QGridLayout(rules);
+    grid->setContentsMargins({});
+    grid->setSpacing(space::controls);
+    grid->addWidget(label, 0, 0);
+    grid->addWidget(m_protect, 0, 1);
+    grid->addWidget(m_uniform, 1, 0, 1, 2);
+    grid->setColumnStretch(0, 1);
+    return rules;
+}
+
+void ExpertsChoicePanel::buildLayout() {
     m_problem = new TextLabel(TextKind::Caption);
     m_problem->setObjectName(QStringLiteral("exp_plan_problem_label"));
     m_problem->hide();
-    m_fields = new QBoxLayout(QBoxLayout::LeftToRight);
-    m_fields->setSpacing(space::groups);
-    m_fields->addWidget(new Field(tr("Criterion"), m_criterion), 2);
-    m_fields->addWidget(new Field(tr("Choose"), m_scope), 2);
-    m_fields->addWidget(new Field(tr("Protect best of each task"), m_protect), 1);
-    m_fields->addWidget(m_uniform, 0, Qt::AlignBottom);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins({});
     layout->setSpacing(space::controls);
     layout->addWidget(makeKeepLine());
-    layout->addLayout(m_fields);
+    layout->addWidget(makeFields());
+    layout->addWidget(makeRules());
     layout->addWidget(m_problem);
+    layout->addStretch(1);
 }
 
 void ExpertsChoicePanel::connectControls() {
@@ -117,27 +151,55 @@ void ExpertsChoicePanel::connectControls() {
         keep(nearest_kept(std::llround(all * percent / 100), m_session.data()->config.router));
     });
     connect(m_criterion, &QComboBox::activated, this, [this] { choose(); });
+    connect(m_merge, &QComboBox::activated, this, [this] {
+        // Some ways of merging choose by one criterion and no other.
+        const std::string way = m_merge->currentData().toString().toStdString();
+        const std::string_view own = way.empty() ? "" : find_merge_method(way).criterion;
+        const int row = m_criterion->findData(textOf(own));
+        if (row >= 0) m_criterion->setCurrentIndex(row);
+        choose();
+    });
+    connect(m_tasks, &ExpertsTaskMix::changed, this, [this] { choose(); });
     connect(m_scope, &QComboBox::activated, this, [this] { choose(); });
     connect(m_uniform, &QCheckBox::clicked, this, [this] { choose(); });
     connect(m_protect, &QSpinBox::valueChanged, this, [this] { choose(); });
 }
 
-void ExpertsChoicePanel::arrange(bool isNarrow) {
-    m_fields->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+void ExpertsChoicePanel::showCriteria() {
+    const ExpertData& known = *m_session.data();
+    m_criterion->clear();
+    for (const std::string& name : known.criteria) {
+        m_criterion->addItem(QString::fromStdString(name), QString::fromStdString(name));
+        m_criterion->setItemData(m_criterion->count() - 1, textOf(find_criterion(name).description),
+                                 Qt::ToolTipRole);
+    }
+    m_merge->clear();
+    m_merge->addItem(tr("are removed"), QString());
+    const bool canMerge = known.canMerge();
+    for (const MergeMethod& method : merge_methods()) {
+        if (!canMerge) break;
+        m_merge->addItem(tr("merge: %1").arg(textOf(method.name)), textOf(method.name));
+        m_merge->setItemData(m_merge->count() - 1, textOf(method.description), Qt::ToolTipRole);
+    }
+    m_merge->setEnabled(canMerge);
+    m_merge->setToolTip(canMerge ? tr("Whether experts that go become part of some that stay.")
+                                 : tr("To merge experts takes statistics that were collected with "
+                                      "what every criterion needs."));
+    m_tasks->setTasks(known.stats.tasks);
 }
 
 void ExpertsChoicePanel::showData() {
     const ExpertDataPtr& known = m_session.data();
     const bool isUsable = known && known->hasStats();
-    const QSignalBlocker blockers[]{QSignalBlocker(m_keep), QSignalBlocker(m_criterion)};
+    const QSignalBlocker blockers[]{QSignalBlocker(m_keep), QSignalBlocker(m_criterion),
+                                    QSignalBlocker(m_merge)};
     setEnabled(isUsable);
-    m_criterion->clear();
-    if (!isUsable) return;
-    for (const std::string& name : known->criteria) {
-        m_criterion->addItem(QString::fromStdString(name), QString::fromStdString(name));
-        m_criterion->setItemData(m_criterion->count() - 1, textOf(find_criterion(name).description),
-                                 Qt::ToolTipRole);
+    m_problem->hide();
+    if (!isUsable) {
+        m_criterion->clear();
+        return;
     }
+    showCriteria();
     const RouterConfig& router = known->config.router;
     m_keep->setRange(static_cast<int>(nearest_kept(router.top_k, router, router.top_k)),
                      static_cast<int>(router.num_experts));
@@ -161,6 +223,8 @@ void ExpertsChoicePanel::showPlan() {
     m_uniform->setChecked(shown.scope == SelectScope::Layers || shown.isUniform);
     m_uniform->setEnabled(shown.scope == SelectScope::Across);
     m_protect->setValue(static_cast<int>(shown.champions));
+    m_merge->setCurrentIndex(std::max(0, m_merge->findData(QString::fromStdString(shown.merge))));
+    m_tasks->setMix(shown.taskMix, shown.taskWeights);
     m_problem->hide();
 }
 
@@ -176,6 +240,9 @@ PlanSettings ExpertsChoicePanel::settings() const {
     settings.scope = static_cast<SelectScope>(m_scope->currentData().toInt());
     if (m_uniform->isEnabled()) settings.isUniform = m_uniform->isChecked();
     settings.champions = m_protect->value();
+    settings.merge = m_merge->currentData().toString().toStdString();
+    settings.taskMix = m_tasks->mix();
+    settings.taskWeights = m_tasks->weights();
     return settings;
 }
 

@@ -5,7 +5,6 @@
 
 #include "ui/bridge/plan_state.h"
 
-class QBoxLayout;
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
@@ -15,7 +14,7 @@ class QSpinBox;
 namespace espalier::ui {
 
 class ExpertSession;
-class Field;
+class ExpertsTaskMix;
 class TextLabel;
 struct Failure;
 
@@ -26,14 +25,15 @@ class ExpertsChoicePanel : public QWidget {
 public:
     explicit ExpertsChoicePanel(ExpertSession& session, QWidget* parent = nullptr);
 
-    void arrange(bool isNarrow);
-
 private:
     void buildLayout();
     QWidget* makeKeepLine();
+    QWidget* makeFields();
+    QWidget* makeRules();
     void connectControls();
     /// Other statistics: other criteria, other numbers of experts.
     void showData();
+    void showCriteria();
     void showPlan();
     void showProblem(const Failure& failure);
     PlanSettings settings() const;
@@ -42,12 +42,13 @@ private:
     int currentDrag();
 
     ExpertSession& m_session;
-    QBoxLayout* m_fields;
     QSlider* m_keep;
     QDoubleSpinBox* m_share;
     TextLabel* m_count;
     QComboBox* m_criterion;
     QComboBox* m_scope;
+    QComboBox* m_merge;
+    ExpertsTaskMix* m_tasks;
     QCheckBox* m_uniform;
     QSpinBox* m_protect;
     TextLabel* m_problem;

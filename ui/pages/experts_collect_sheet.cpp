@@ -1,8 +1,6 @@
 #include "ui/pages/experts_collect_sheet.h"
 
 #include <QCheckBox>
-#include <QClipboard>
-#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QSpinBox>
 #include <QTableView>
@@ -11,12 +9,9 @@
 
 #include "ui/bridge/background_worker.h"
 #include "ui/bridge/compress_draft.h"
-#include "ui/bridge/run_controller.h"
 #include "ui/bridge/sample.h"
 #include "ui/models/data_files_model.h"
 #include "ui/models/format.h"
-#include "ui/theme/metrics.h"
-#include "ui/widgets/banner.h"
 #include "ui/widgets/field.h"
 #include "ui/widgets/file_dialogs.h"
 #include "ui/widgets/info_view.h"
@@ -33,18 +28,16 @@ constexpr auto askDelay = 150ms;
 constexpr int leastTokens = 1'000;
 constexpr int mostTokens = 16'000'000;
 constexpr int sampleTokens = 40'000;
-constexpr int leastWidth = 560;
 constexpr int tableLines = 5;
 
 }  // namespace
 
 ExpertsCollectSheet::ExpertsCollectSheet(const Services& services, const QString& model,
                                          QWidget* parent)
-    : QDialog(parent), m_services(services), m_model(model), m_texts(new DataFilesModel(this)) {
-    setObjectName(QStringLiteral("dlgCollect"));
-    setWindowTitle(tr("Collect statistics of %1").arg(modelName(model)));
-    setAttribute(Qt::WA_DeleteOnClose);
-    setMinimumWidth(leastWidth);
+    : RunSheet(services, QStringLiteral("dlgCollect"),
+               tr("Collect statistics of %1").arg(modelName(model)), parent),
+      m_model(model),
+      m_texts(new DataFilesModel(this)) {
     buildLayout();
     m_timer.setSingleShot(true);
     m_timer.setInterval(askDelay);
@@ -64,7 +57,6 @@ ExpertsCollectSheet::ExpertsCollectSheet(const Services& services, const QString
 }
 
 void ExpertsCollectSheet::buildLayout() {
-    m_banner = new Banner(QStringLiteral("dlgCollect_banner"));
     m_tokens = new QSpinBox;
     m_tokens->setObjectName(QStringLiteral("dlgCollect_tokens_spin"));
     m_tokens->setRange(leastTokens, mostTokens);
@@ -79,18 +71,15 @@ void ExpertsCollectSheet::buildLayout() {
            "and its files are larger."));
     m_cost = new InfoView(QStringLiteral("dlgCollect_cost_view"));
     m_cost->setAccessibleName(tr("Predicted cost"));
-    auto* layout = new QVBoxLayout(this);
-    layout->setSpacing(space::groups);
-    layout->addWidget(new TextLabel(
+    content().addWidget(new TextLabel(
         TextKind::Secondary,
         tr("Reads the whole model once, layer by layer, on your texts. Experts that these texts "
            "use show as important. A tenth of the texts is kept out, to measure plans on.")));
-    layout->addWidget(m_banner);
-    layout->addWidget(makeTexts());
-    layout->addWidget(new Field(tr("&Tokens to measure on"), m_tokens));
-    layout->addWidget(m_all);
-    layout->addWidget(m_cost);
-    layout->addLayout(makeButtons());
+    content().addWidget(makeTexts());
+    content().addWidget(new Field(tr("&Tokens to measure on"), m_tokens));
+    content().addWidget(m_all);
+    content().addWidget(m_cost);
+    addButtons();
 }
 
 QWidget* ExpertsCollectSheet::makeTexts() {
@@ -124,24 +113,6 @@ QWidget* ExpertsCollectSheet::makeTexts() {
     return box;
 }
 
-QLayout* ExpertsCollectSheet::makeButtons() {
-    auto* copy = (new PushButton(QStringLiteral("dlgCollect_copy_btn"), tr("&Copy as command")))
-                     ->withIcon(QStringLiteral("copy"));
-    auto* cancel = new PushButton(QStringLiteral("dlgCollect_cancel_btn"), tr("Cancel"));
-    auto* start =
-        (new PushButton(QStringLiteral("dlgCollect_start_btn"), tr("&Start")))->asPrimary();
-    start->setDefault(true);
-    connect(copy, &QPushButton::clicked, this, &ExpertsCollectSheet::copyCommand);
-    connect(cancel, &QPushButton::clicked, this, &QDialog::reject);
-    connect(start, &QPushButton::clicked, this, &ExpertsCollectSheet::start);
-    auto* buttons = new QHBoxLayout;
-    buttons->addWidget(copy);
-    buttons->addStretch(1);
-    buttons->addWidget(cancel);
-    buttons->addWidget(start);
-    return buttons;
-}
-
 CollectDraft ExpertsCollectSheet::draft() const {
     return {.model = m_model,
             .data = m_texts->sources(),
@@ -150,7 +121,7 @@ CollectDraft ExpertsCollectSheet::draft() const {
 }
 
 void ExpertsCollectSheet::estimate() {
-    m_services.worker.ask(
+    services().worker.ask(
         this, "cost", [draft = draft()](TaskContext&) { return estimateCollect(draft); },
         [this](const StageEstimate& cost) {
             const auto row = [](const char* id, const QString& label, const QString& value) {
@@ -164,41 +135,22 @@ void ExpertsCollectSheet::estimate() {
         [this](const Failure& failure) { showFailure(failure); });
 }
 
-bool ExpertsCollectSheet::hasTexts() {
+bool ExpertsCollectSheet::isReady() {
     if (m_texts->rowCount() > 0) return true;
     m_textsField->setProblem(tr("Add at least one text: experts are measured on it."));
     m_table->setFocus(Qt::OtherFocusReason);
     return false;
 }
 
-void ExpertsCollectSheet::start() {
-    if (!hasTexts()) return;
-    if (m_services.runs.isBusy()) {
-        m_banner->showMessage(BannerKind::Warn,
-                              tr("A run is going on. Start this one when it has ended."));
-        return;
-    }
-    m_services.worker.ask(
-        this, "start",
-        [draft = draft()](TaskContext&) {
-            validate(collectRecipe(draft));
-            return collectRun(draft);
-        },
-        [this](const RunRequest& request) {
-            if (m_services.runs.isBusy()) return;
-            m_services.runs.start(request);
-            Q_EMIT started(QString::fromStdString(request.out.string()));
-            accept();
-        },
-        [this](const Failure& failure) { showFailure(failure); });
+std::function<RunRequest()> ExpertsCollectSheet::makeRun() const {
+    return [draft = draft()] {
+        validate(collectRecipe(draft));
+        return collectRun(draft);
+    };
 }
 
-void ExpertsCollectSheet::copyCommand() {
-    if (hasTexts()) QGuiApplication::clipboard()->setText(collectCommand(draft()));
-}
-
-void ExpertsCollectSheet::showFailure(const Failure& failure) {
-    m_banner->showError(failure.code, failure.message, failure.hint);
+std::function<QString()> ExpertsCollectSheet::makeCommand() const {
+    return [draft = draft()] { return collectCommand(draft); };
 }
 
 }  // namespace espalier::ui

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <QDialog>
 #include <QTimer>
 
 #include "ui/bridge/inspector_runs.h"
-#include "ui/bridge/services.h"
+#include "ui/pages/run_sheet.h"
 
 class QCheckBox;
 class QSpinBox;
@@ -12,34 +11,28 @@ class QTableView;
 
 namespace espalier::ui {
 
-class Banner;
 class DataFilesModel;
 class Field;
 class InfoView;
-struct Failure;
 
 /// Asks for the texts on which experts are measured and says beforehand what that costs.
-class ExpertsCollectSheet : public QDialog {
+class ExpertsCollectSheet : public RunSheet {
     Q_OBJECT
 
 public:
     ExpertsCollectSheet(const Services& services, const QString& model, QWidget* parent);
 
-Q_SIGNALS:
-    void started(const QString& folder);
+protected:
+    bool isReady() override;
+    std::function<RunRequest()> makeRun() const override;
+    std::function<QString()> makeCommand() const override;
 
 private:
     void buildLayout();
     QWidget* makeTexts();
-    QLayout* makeButtons();
     CollectDraft draft() const;
     void estimate();
-    void start();
-    void copyCommand();
-    bool hasTexts();
-    void showFailure(const Failure& failure);
 
-    Services m_services;
     QString m_model;
     DataFilesModel* m_texts;
     QTableView* m_table;
@@ -47,7 +40,6 @@ private:
     QSpinBox* m_tokens;
     QCheckBox* m_all;
     InfoView* m_cost;
-    Banner* m_banner;
     QTimer m_timer;
 };
 

@@ -80,7 +80,8 @@ void ExpertsLayerTab::showLayer() {
     std::vector<LayerExpert> experts;
     for (std::size_t e = 0; e < scores->second.size(); ++e) {
         const auto id = static_cast<std::int32_t>(e);
-        experts.push_back({id, scores->second[e], m_session.plan().keeps(scores->first, id)});
+        experts.push_back({id, scores->second[e], m_session.plan().keeps(scores->first, id),
+                           m_session.plan().mergedInto(scores->first, id).has_value()});
     }
     m_chart->setExperts(std::move(experts), m_name, known->hasStats());
     showRows(scores->first);
@@ -122,6 +123,15 @@ void ExpertsLayerTab::showRows(std::int64_t layer) {
                                tr("%1 of %2").arg(kept).arg(known.numExperts()),
                                false,
                                {}}};
+    if (const auto& groups = m_session.plan().layers.at(layer)->groups; !groups.empty()) {
+        std::size_t members = 0;
+        for (const auto& group : groups) members += group.size() - 1;
+        rows.push_back({QStringLiteral("merged"),
+                        tr("Merged"),
+                        tr("%1 experts into %2").arg(members).arg(groups.size()),
+                        false,
+                        {}});
+    }
     if (known.hasStats()) {
         const ExpertMarks marks = marksOf(known, m_session.plan());
         const auto routed = known.config.moe_layers();

@@ -62,10 +62,15 @@ QWidget* ExpertsMapTab::makeControls() {
     m_scale->addItem(tr("logarithmic"), static_cast<int>(MatrixScale::Log));
     m_scale->addItem(tr("rank in layer"), static_cast<int>(MatrixScale::Rank));
     m_scale->addItem(tr("z-score in layer"), static_cast<int>(MatrixScale::ZScore));
-    m_order = addCombo(*m_controls, QStringLiteral("exp_map_order_combo"), tr("Order"), 6);
+    m_order = addCombo(*m_controls, QStringLiteral("exp_map_order_combo"), tr("Experts"), 6);
     m_order->addItem(tr("by number"), static_cast<int>(ExpertOrder::Number));
     m_order->addItem(tr("by value"), static_cast<int>(ExpertOrder::Value));
     m_order->addItem(tr("by group"), static_cast<int>(ExpertOrder::Group));
+    m_layers = addCombo(*m_controls, QStringLiteral("exp_map_layers_combo"), tr("Layers"), 6);
+    m_layers->addItem(tr("by number"), static_cast<int>(LayerOrder::Number));
+    m_layers->addItem(tr("fewest kept first"), static_cast<int>(LayerOrder::NumKept));
+    m_layers->addItem(tr("least output kept first"), static_cast<int>(LayerOrder::ShareKept));
+    m_layers->addItem(tr("lowest mean first"), static_cast<int>(LayerOrder::Metric));
     m_zoom = new QSlider(Qt::Horizontal);
     m_zoom->setObjectName(QStringLiteral("exp_map_zoom_slider"));
     m_zoom->setAccessibleName(tr("Size of the cells"));
@@ -124,6 +129,9 @@ void ExpertsMapTab::connectView() {
     connect(m_order, &QComboBox::activated, this, [this] {
         m_model->setExpertOrder(static_cast<ExpertOrder>(m_order->currentData().toInt()));
     });
+    connect(m_layers, &QComboBox::activated, this, [this] {
+        m_model->setLayerOrder(static_cast<LayerOrder>(m_layers->currentData().toInt()));
+    });
     m_zoom->setValue(m_view->cellSize());
 }
 
@@ -139,7 +147,12 @@ void ExpertsMapTab::showData() {
     m_task->clear();
     m_note->hide();
     setEnabled(known != nullptr);
-    if (!known) return;
+    if (!known) {
+        m_scores.clear();
+        m_model->setMatrix({});
+        Q_EMIT scoresChanged();
+        return;
+    }
     for (const MatrixMetric& metric : metricsOf(*known)) {
         m_show->addItem(metric.name, metric.id);
         m_show->setItemData(m_show->count() - 1, metric.tip, Qt::ToolTipRole);

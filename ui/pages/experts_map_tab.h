@@ -59,6 +59,7 @@ private:
     QComboBox* m_task;
     QComboBox* m_scale;
     QComboBox* m_order;
+    QComboBox* m_layers;
     QSlider* m_zoom;
     PushButton* m_fit;
     HeatView* m_view;

@@ -24,7 +24,8 @@ namespace espalier::ui {
 namespace {
 
 constexpr int barSteps = 1000;
-constexpr int linesOfChart = 18;
+/// The map above it needs the room.
+constexpr int linesOfChart = 8;
 constexpr double gigabyte = 1e9;
 constexpr double megabyte = 1e6;
 constexpr int defaultSeconds = 60;
@@ -66,12 +67,34 @@ void ExpertsMeasurePanel::buildLayout() {
     m_numbers->setAccessibleName(tr("What the plan comes to"));
     m_tasks = new InfoView(QStringLiteral("exp_plan_tasks_view"));
     m_tasks->setAccessibleName(tr("What each task keeps"));
-    m_columns = new QBoxLayout(QBoxLayout::LeftToRight);
-    m_columns->setSpacing(space::sections);
-    m_columns->addWidget(m_numbers, 1);
-    m_columns->addWidget(m_tasks, 1, Qt::AlignTop);
+    m_taskTitle = new TextLabel(TextKind::Caption);
     m_points = new FrontierChart(QStringLiteral("exp_plan_points_chart"));
     m_points->setEmptyText(tr("Each plan that you measure becomes a point here."));
+    m_points->setLeastLines(linesOfChart);
+    auto* numbers = new QVBoxLayout;
+    numbers->setSpacing(space::controls);
+    numbers->addWidget(m_numbers);
+    numbers->addStretch(1);
+    m_problem = new TextLabel(TextKind::Secondary);
+    m_problem->setObjectName(QStringLiteral("exp_plan_unmeasured_label"));
+    m_problem->hide();
+    numbers->addWidget(m_problem);
+    numbers->addWidget(makeMeasureLine());
+    numbers->addWidget(makeSearchLine());
+    numbers->addLayout(makeProgress());
+    auto* quality = new QVBoxLayout;
+    quality->setSpacing(space::inGroup);
+    quality->addWidget(m_taskTitle);
+    quality->addWidget(m_tasks);
+    quality->addWidget(m_points, 1);
+    m_columns = new QBoxLayout(QBoxLayout::LeftToRight, this);
+    m_columns->setContentsMargins({});
+    m_columns->setSpacing(space::groups);
+    m_columns->addLayout(numbers, 1);
+    m_columns->addLayout(quality, 1);
+}
+
+QLayout* ExpertsMeasurePanel::makeProgress() {
     m_bar = new QProgressBar;
     m_bar->setObjectName(QStringLiteral("exp_plan_measure_bar"));
     m_bar->setAccessibleName(tr("Progress of measuring"));
@@ -83,14 +106,7 @@ void ExpertsMeasurePanel::buildLayout() {
     auto* progress = new QHBoxLayout;
     progress->addWidget(m_bar, 1);
     progress->addWidget(m_status, 1);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins({});
-    layout->setSpacing(space::controls);
-    layout->addLayout(m_columns);
-    layout->addWidget(makeMeasureLine());
-    layout->addWidget(makeSearchLine());
-    layout->addLayout(progress);
-    layout->addWidget(m_points);
+    return progress;
 }
 
 QWidget* ExpertsMeasurePanel::makeMeasureLine() {
@@ -99,9 +115,6 @@ QWidget* ExpertsMeasurePanel::makeMeasureLine() {
     m_probe->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_probe->setMinimumContentsLength(12);
     m_measure = new PushButton(QStringLiteral("exp_plan_measure_btn"), tr("Measure now"));
-    m_measure->setToolTip(
-        tr("Runs the model with the removed experts masked. No weight is "
-           "written."));
     auto* label = new QLabel(tr("Measure on"));
     label->setBuddy(m_probe);
     auto* line = new QWidget;
@@ -137,7 +150,6 @@ QWidget* ExpertsMeasurePanel::makeSearchLine() {
 
 void ExpertsMeasurePanel::arrange(bool isNarrow) {
     m_columns->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
-    m_points->setMinimumHeight(linesOfChart * fontMetrics().lineSpacing());
 }
 
 bool ExpertsMeasurePanel::cancel() {
@@ -213,6 +225,8 @@ InfoRow ExpertsMeasurePanel::divergenceRow() const {
                                    : tr("%1 so far, on %2 tokens").arg(value, tokens),
                 false, tip};
     }
+    if (const QString problem = m_session.measureProblem(); !problem.isEmpty())
+        return {id, label, tr("cannot be measured yet"), false, problem};
     const auto predicted =
         m_session.points().predictedKl(m_session.plan(), m_session.probeSource());
     if (predicted) {
@@ -226,17 +240,31 @@ InfoRow ExpertsMeasurePanel::divergenceRow() const {
 
 InfoRow ExpertsMeasurePanel::taskRow(const std::string& task, double mass,
                                      const ProbeReading* reading) const {
-    QString value = tr("%1 of the output kept").arg(format::percent(mass));
+    QString value = format::percent(mass);
     if (reading != nullptr) {
         for (std::size_t i = 0; i < reading->tasks.size(); ++i) {
             if (reading->tasks[i] != task || reading->cost.tasks[i].tokens == 0) continue;
-            value += tr(", perplexity %1 → %2")
+            value += tr(";  %1 → %2", "perplexity before and after")
                          .arg(format::significant(reading->whole.tasks[i].perplexity),
                               format::significant(reading->cost.tasks[i].perplexity));
         }
     }
     const QString name = task.empty() ? tr("all texts") : QString::fromStdString(task);
-    return {QStringLiteral("task:") + QString::fromStdString(task), name, value, false, {}};
+    return {QStringLiteral("task:") + QString::fromStdString(task), name, value, false,
+            tr("How much of what all experts give on these texts those give that stay.")};
+}
+
+InfoRow ExpertsMeasurePanel::routingRow(const ProbeRouting& routing) {
+    return {QStringLiteral("routing"), tr("Routing"),
+            tr("%1: %2 of the choices stay")
+                .arg(format::routingVerdict(QString::fromStdString(routing.verdict)),
+                     format::percent(routing.recall)),
+            false,
+            tr("Of the choices of experts that are still there, %1 are made as before, in layer %2 "
+               "%3. %4 of all choices were of experts that are gone.")
+                .arg(format::percent(routing.recall))
+                .arg(routing.worstLayer)
+                .arg(format::percent(routing.worstRecall), format::percent(routing.displaced))};
 }
 
 void ExpertsMeasurePanel::showNumbers() {
@@ -277,8 +305,11 @@ void ExpertsMeasurePanel::showNumbers() {
                                           format::significant(reading->cost.all.perplexity)),
                         false,
                         {}});
+        if (reading->routing) rows.push_back(routingRow(*reading->routing));
     }
     m_numbers->setRows(rows);
+    m_taskTitle->setText(reading ? tr("Output kept;  perplexity before → after")
+                                 : tr("Output kept"));
     std::vector<InfoRow> tasks;
     for (const auto& [task, mass] : numbers.taskMass)
         tasks.push_back(taskRow(task, mass, reading ? &*reading : nullptr));
@@ -288,9 +319,16 @@ void ExpertsMeasurePanel::showNumbers() {
 void ExpertsMeasurePanel::showBusy() {
     const bool isBusy = m_session.probe().isBusy();
     const bool canStart = m_session.data() && hasProbe();
+    const QString problem = m_session.measureProblem();
     m_measure->setText(isBusy && !m_isSearching ? tr("Cancel") : tr("Measure now"));
     m_auto->setText(isBusy && m_isSearching ? tr("Cancel search") : tr("Find a better plan"));
-    m_measure->setEnabled(canStart && (!isBusy || !m_isSearching));
+    const bool isMeasuring = isBusy && !m_isSearching;
+    m_measure->setEnabled(isMeasuring || (canStart && !isBusy && problem.isEmpty()));
+    m_measure->setToolTip(problem.isEmpty() ? tr("Runs the model with the removed experts masked. "
+                                                 "No weight is written.")
+                                            : problem);
+    m_problem->setText(problem);
+    m_problem->setVisible(!problem.isEmpty());
     m_auto->setEnabled(canStart && m_session.data()->hasStats() && (!isBusy || m_isSearching));
     m_seconds->setEnabled(!isBusy);
     m_probe->setEnabled(!isBusy);
@@ -308,9 +346,10 @@ void ExpertsMeasurePanel::showPoints() {
     m_points->setAxis(isLarge ? tr("size, GB") : tr("size, MB"));
     const MeasuredPoint* current =
         m_session.points().find(m_session.plan(), m_session.probeSource());
+    const QString probe = keyOf(m_session.probeSource());
     std::vector<FrontierPoint> points;
     for (const MeasuredPoint& point : m_session.points().all()) {
-        if (point.probe != m_session.probeSource()) continue;
+        if (point.probe != probe) continue;
         const PlanSettings& settings = point.plan.settings;
         points.push_back({.id = point.id,
                           .name = tr("plan %1, %2, keeps %3")

@@ -7,6 +7,7 @@
 #include "ui/bridge/probe_types.h"
 
 class QBoxLayout;
+class QLayout;
 class QComboBox;
 class QProgressBar;
 class QSpinBox;
@@ -33,6 +34,7 @@ public:
 
 private:
     void buildLayout();
+    QLayout* makeProgress();
     QWidget* makeMeasureLine();
     QWidget* makeSearchLine();
     void showData();
@@ -41,6 +43,7 @@ private:
     void showPoints();
     void showProgress(double fraction, const QString& text);
     InfoRow divergenceRow() const;
+    static InfoRow routingRow(const ProbeRouting& routing);
     InfoRow taskRow(const std::string& task, double mass, const ProbeReading* reading) const;
     void addProbe(const QString& label, const ProbeSource& source);
     void takeProbe();
@@ -51,6 +54,7 @@ private:
     std::vector<ProbeSource> m_probes;
     QBoxLayout* m_columns;
     InfoView* m_numbers;
+    TextLabel* m_taskTitle;
     InfoView* m_tasks;
     FrontierChart* m_points;
     QComboBox* m_probe;
@@ -59,6 +63,7 @@ private:
     QSpinBox* m_seconds;
     QProgressBar* m_bar;
     TextLabel* m_status;
+    TextLabel* m_problem;  ///< why the plan cannot be measured
     bool m_isSearching = false;
 };
 

@@ -82,7 +82,6 @@ void ExpertsPage::buildLayout() {
                                space::pageMargin);
     column->setSpacing(space::controls);
     column->addWidget(makeHead());
-    column->addWidget(m_sources);
     for (QWidget* widget : std::initializer_list<QWidget*>{m_banner, m_other, m_none, m_busy})
         column->addWidget(widget);
     column->addWidget(m_stack, 1);
@@ -98,13 +97,18 @@ QWidget* ExpertsPage::makeHead() {
     m_apply = (new PushButton(QStringLiteral("exp_apply_btn"), tr("&Apply…")))->asPrimary();
     m_apply->setToolTip(tr("Starts a run that writes the model without the removed experts."));
     connect(m_apply, &QPushButton::clicked, this, &ExpertsPage::apply);
+    auto* plan = new QHBoxLayout;
+    plan->setSpacing(space::controls);
+    plan->addWidget(m_plan);
+    plan->addStretch(1);
+    plan->addWidget(m_apply);
     auto* head = new QWidget;
-    auto* layout = new QHBoxLayout(head);
-    layout->setContentsMargins({});
-    layout->setSpacing(space::controls);
-    layout->addWidget(title, 1);
-    layout->addWidget(m_plan);
-    layout->addWidget(m_apply);
+    m_head = new QBoxLayout(QBoxLayout::LeftToRight, head);
+    m_head->setContentsMargins({});
+    m_head->setSpacing(space::controls);
+    m_head->addWidget(title);
+    m_head->addWidget(m_sources, 1);
+    m_head->addLayout(plan);
     return head;
 }
 
@@ -150,11 +154,11 @@ QWidget* ExpertsPage::makeBody() {
     m_choice = new ExpertsChoicePanel(m_session);
     m_measure = new ExpertsMeasurePanel(m_session);
     auto* deciding = new Card;
-    auto* rows = new QVBoxLayout(deciding);
-    rows->setContentsMargins({});
-    rows->setSpacing(space::groups);
-    rows->addWidget(m_choice);
-    rows->addWidget(m_measure);
+    m_deciding = new QBoxLayout(QBoxLayout::LeftToRight, deciding);
+    m_deciding->setContentsMargins({});
+    m_deciding->setSpacing(space::groups);
+    m_deciding->addWidget(m_choice, 1);
+    m_deciding->addWidget(m_measure, 2);
     auto* left = new QWidget;
     auto* column = new QVBoxLayout(left);
     column->setContentsMargins({});
@@ -229,11 +233,12 @@ void ExpertsPage::connectTabs() {
 }
 
 void ExpertsPage::arrange(bool isNarrow) {
+    for (QBoxLayout* line : {m_head, m_deciding})
+        line->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
     m_columns->setOrientation(isNarrow ? Qt::Vertical : Qt::Horizontal);
     m_side->setMinimumWidth(isNarrow ? 0 : lettersOfSide * fontMetrics().averageCharWidth());
     m_sources->arrange(isNarrow);
     m_map->arrange(isNarrow);
-    m_choice->arrange(isNarrow);
     m_measure->arrange(isNarrow);
     m_layer->arrange(isNarrow);
     m_expertTab->arrange(isNarrow);

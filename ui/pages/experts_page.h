@@ -89,6 +89,8 @@ private:
     TextLabel* m_busy;
     QStackedWidget* m_stack;
     EmptyState* m_empty;
+    QBoxLayout* m_head;
+    QBoxLayout* m_deciding;
     QSplitter* m_columns;
     QWidget* m_side;
     QTabWidget* m_tabs;

@@ -25,7 +25,7 @@ ExpertsTableTab::ExpertsTableTab(ExpertSession& session, QWidget* parent)
     m_sorted->setSortRole(Qt::EditRole);
     buildLayout();
     connect(&m_session, &ExpertSession::planChanged, this, [this] {
-        if (m_model->rowCount() > 0)
+        if (m_session.data() && m_model->rowCount() > 0)
             m_model->updateStates(marksOf(*m_session.data(), m_session.plan()));
     });
     connect(
@@ -61,6 +61,7 @@ void ExpertsTableTab::buildLayout() {
 }
 
 void ExpertsTableTab::showScores(const LayerScores& scores, const QString& name) {
+    if (!m_session.data()) return m_model->setExperts({}, {});
     const ExpertData& known = *m_session.data();
     ExpertMatrix matrix = matrixOf(known, scores, name);
     if (!m_session.plan().isEmpty()) matrix.marks = marksOf(known, m_session.plan());

@@ -12,8 +12,9 @@
 namespace espalier::ui {
 
 GlyphKey::GlyphKey(QWidget* parent) : QWidget(parent) {
-    for (const CellState state : {CellState::Pruned, CellState::Locked, CellState::Protected,
-                                  CellState::ForcedOut, CellState::NeverRouted})
+    for (const CellState state :
+         {CellState::Pruned, CellState::Merged, CellState::Locked, CellState::Protected,
+          CellState::ForcedOut, CellState::NeverRouted})
         m_entries.push_back({state, false, stateText(state, false)});
     m_entries.push_back({{}, true, stateText({}, true)});
     QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Minimum);
@@ -23,7 +24,9 @@ GlyphKey::GlyphKey(QWidget* parent) : QWidget(parent) {
     QStringList words;
     for (const Entry& entry : m_entries) words.append(entry.word);
     setAccessibleDescription(words.join(QStringLiteral(", ")));
-    setToolTip(tr("Uncertain: two standard errors of its score reach across the cut."));
+    setToolTip(
+        tr("Merged: becomes part of an expert that stays. Uncertain: two standard errors of its "
+           "score reach across the cut."));
 }
 
 int GlyphKey::side() const {

@@ -35,6 +35,13 @@ void paintHatch(QPainter& painter, const QRectF& cell, double width) {
     painter.restore();
 }
 
+/// Two lines that become one.
+void paintConfluence(QPainter& painter, const QRectF& mark) {
+    painter.drawLine(mark.topLeft(), mark.center());
+    painter.drawLine(mark.bottomLeft(), mark.center());
+    painter.drawLine(mark.center(), QPointF(mark.right(), mark.center().y()));
+}
+
 }  // namespace
 
 void paintGlyphs(QPainter& painter, const QRectF& cell, CellStates states, bool isUncertain,
@@ -48,6 +55,8 @@ void paintGlyphs(QPainter& painter, const QRectF& cell, CellStates states, bool 
     if (states.testFlag(CellState::ForcedOut)) {
         painter.drawLine(mark.topLeft(), mark.bottomRight());
         painter.drawLine(mark.topRight(), mark.bottomLeft());
+    } else if (states.testFlag(CellState::Merged)) {
+        paintConfluence(painter, mark);
     } else if (states.testFlag(CellState::Pruned)) {
         paintHatch(painter, cell, width);
     }
@@ -86,7 +95,7 @@ void GlyphTiles::setUp(int cellSize, double pixelRatio, const QColor& dark, cons
 
 const QPixmap& GlyphTiles::tile(CellStates states, bool isUncertain, bool isDark) {
     const auto index =
-        static_cast<std::size_t>(states.toInt()) + (isUncertain ? 32U : 0U) + (isDark ? 64U : 0U);
+        static_cast<std::size_t>(states.toInt()) + (isUncertain ? 64U : 0U) + (isDark ? 128U : 0U);
     QPixmap& tile = m_tiles[index];
     if (!tile.isNull()) return tile;
     tile = QPixmap(QSize(m_cellSize, m_cellSize) * m_pixelRatio);

@@ -9,9 +9,9 @@ class QPainter;
 
 namespace espalier::ui {
 
-/// Draws what the states of a cell mean: pruned = diagonal hatch, locked = filled dot, protected =
-/// ring, forced out = cross, uncertain = dashed outline. A never routed cell is hollow: its ground
-/// is not painted at all, the outline is.
+/// Draws what the states of a cell mean: pruned = diagonal hatch, merged = two lines that become
+/// one, locked = filled dot, protected = ring, forced out = cross, uncertain = dashed outline. A
+/// never routed cell is hollow: its ground is not painted at all, the outline is.
 void paintGlyphs(QPainter& painter, const QRectF& cell, CellStates states, bool isUncertain,
                  const QColor& ink);
 
@@ -24,7 +24,7 @@ public:
     void setUp(int cellSize, double pixelRatio, const QColor& dark, const QColor& light);
 
 private:
-    std::array<QPixmap, 128> m_tiles;
+    std::array<QPixmap, 256> m_tiles;
     int m_cellSize = 0;
     double m_pixelRatio = 1;
     std::array<QColor, 2> m_inks;

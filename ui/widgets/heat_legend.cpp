@@ -80,7 +80,9 @@ void HeatLegend::buildLayout() {
     layout->addWidget(m_metric);
     layout->addLayout(line);
     layout->addWidget(m_note);
-    layout->addWidget(new GlyphKey);
+    auto* key = new GlyphKey;
+    key->setObjectName(m_view.objectName() + QStringLiteral("_key"));
+    layout->addWidget(key);
     m_metric->setWordWrap(true);
     m_note->setWordWrap(true);
 }

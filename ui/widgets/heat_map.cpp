@@ -26,6 +26,7 @@ HeatMap::HeatMap(const QString& name, ExpertMatrixModel& model, QWidget* parent)
     layout->addWidget(m_overview);
     layout->addLayout(rows, 1);
     layout->addWidget(m_legend);
+    layout->addStretch(0);
 }
 
 }  // namespace espalier::ui
