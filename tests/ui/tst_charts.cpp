@@ -177,12 +177,17 @@ private Q_SLOTS:
     void rounds_are_points() {
         RoundsChart chart(QStringLiteral("run_rounds_chart"));
         QVERIFY(summaryOf(chart).isEmpty());
-        chart.setRounds({{1, 30, 0.001, 0.99, 3.1, 0}, {2, 28, 0.02, 0.95, 3.2, 1}});
+        chart.setRounds({{1, 30, 0.001, 0.99, 3.1, 0, {}}, {2, 28, 0.02, 0.95, 3.2, 1, {}}});
         QCOMPARE(cell(chart, 1, 1), QStringLiteral("28"));
-        QCOMPARE(cell(chart, 1, 3), QStringLiteral("95"));
-        QCOMPARE(cell(chart, 1, 5), QStringLiteral("1"));
+        QCOMPARE(cell(chart, 1, 4), QStringLiteral("95"));
+        QCOMPARE(cell(chart, 1, 6), QStringLiteral("1"));
         QCOMPARE(summaryOf(chart),
                  QStringLiteral("2 rounds, to 28 experts a layer and a divergence of 0.02."));
+        chart.setRounds({{1, 30, 0.001, 0.99, 3.1, 0, 0.93}});
+        QCOMPARE(cell(chart, 0, 3), QStringLiteral("93"));
+        QCOMPARE(summaryOf(chart),
+                 QStringLiteral("1 rounds, to 30 experts a layer, a divergence of 0.001 and "
+                                "93.0 % of the choices kept."));
     }
 
     void tasks_have_names_in_the_table() {

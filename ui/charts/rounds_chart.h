@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "ui/charts/chart_panel.h"
@@ -15,11 +16,12 @@ struct PruneRound {
     double kl = 0;       ///< from the whole model, nats
     double top1 = 0;     ///< share of positions with the same best token
     double perplexity = 0;
-    int refused = 0;  ///< larger steps that went past the limits
+    int refused = 0;               ///< larger steps that went past the limits
+    std::optional<double> recall;  ///< share of the original's choices kept; none = not compared
     bool operator==(const PruneRound&) const = default;
 };
 
-/// How the experts go and the divergence grows, round by round.
+/// How the divergence grows and the routing holds as experts go, round by round.
 class RoundsChart : public ChartPanel {
     Q_OBJECT
 
@@ -32,9 +34,12 @@ protected:
     void paintSeries() override;
 
 private:
+    void fitAxes(const std::vector<PruneRound>& rounds);
+    static QString summaryOf(const std::vector<PruneRound>& rounds);
+
     QLineSeries* m_kl;
-    QLineSeries* m_experts;
-    QValueAxis* m_count;
+    QLineSeries* m_recall;
+    QValueAxis* m_share;
 };
 
 }  // namespace espalier::ui

@@ -292,13 +292,16 @@ void RunDashboard::showFinishedStages(const RunDetails& details) {
 void RunDashboard::showRounds(const std::vector<Json>& rounds) {
     std::vector<PruneRound> points;
     for (const Json& round : rounds) {
-        points.push_back(
-            {.round = static_cast<int>(points.size()) + 1,
-             .experts = round.value("experts", 0.0),
-             .kl = round.value("kl", 0.0),
-             .top1 = round.value("top1", 0.0),
-             .perplexity = round.value("perplexity", 0.0),
-             .refused = static_cast<int>(round.value("refused", Json::array()).size())});
+        const Json routing = round.value("routing", Json::object());
+        PruneRound point{.round = static_cast<int>(points.size()) + 1,
+                         .experts = round.value("experts", 0.0),
+                         .kl = round.value("kl", 0.0),
+                         .top1 = round.value("top1", 0.0),
+                         .perplexity = round.value("perplexity", 0.0),
+                         .refused = static_cast<int>(round.value("refused", Json::array()).size()),
+                         .recall = {}};
+        if (routing.contains("recall")) point.recall = routing.at("recall").get<double>();
+        points.push_back(point);
     }
     m_rounds->setRounds(points);
     m_rounds->setVisible(!points.empty());
