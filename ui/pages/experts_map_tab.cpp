@@ -52,21 +52,26 @@ QComboBox* ExpertsMapTab::addCombo(QBoxLayout& line, const QString& name, const 
 
 QWidget* ExpertsMapTab::makeControls() {
     auto* controls = new QWidget;
-    m_controls = new QBoxLayout(QBoxLayout::LeftToRight, controls);
-    m_controls->setContentsMargins({});
-    m_controls->setSpacing(space::controls);
-    m_show = addCombo(*m_controls, QStringLiteral("exp_map_show_combo"), tr("Show"), 10);
-    m_task = addCombo(*m_controls, QStringLiteral("exp_map_task_combo"), tr("Task"), 6);
-    m_scale = addCombo(*m_controls, QStringLiteral("exp_map_scale_combo"), tr("Scale"), 6);
+    m_what = new QBoxLayout(QBoxLayout::LeftToRight);
+    m_where = new QBoxLayout(QBoxLayout::LeftToRight);
+    for (QBoxLayout* line : {m_what, m_where}) line->setSpacing(space::controls);
+    auto* lines = new QVBoxLayout(controls);
+    lines->setContentsMargins({});
+    lines->setSpacing(space::inGroup);
+    lines->addLayout(m_what);
+    lines->addLayout(m_where);
+    m_show = addCombo(*m_what, QStringLiteral("exp_map_show_combo"), tr("Show"), 10);
+    m_task = addCombo(*m_what, QStringLiteral("exp_map_task_combo"), tr("Task"), 6);
+    m_scale = addCombo(*m_what, QStringLiteral("exp_map_scale_combo"), tr("Scale"), 6);
     m_scale->addItem(tr("linear"), static_cast<int>(MatrixScale::Linear));
     m_scale->addItem(tr("logarithmic"), static_cast<int>(MatrixScale::Log));
     m_scale->addItem(tr("rank in layer"), static_cast<int>(MatrixScale::Rank));
     m_scale->addItem(tr("z-score in layer"), static_cast<int>(MatrixScale::ZScore));
-    m_order = addCombo(*m_controls, QStringLiteral("exp_map_order_combo"), tr("Experts"), 6);
+    m_order = addCombo(*m_where, QStringLiteral("exp_map_order_combo"), tr("Experts"), 6);
     m_order->addItem(tr("by number"), static_cast<int>(ExpertOrder::Number));
     m_order->addItem(tr("by value"), static_cast<int>(ExpertOrder::Value));
     m_order->addItem(tr("by group"), static_cast<int>(ExpertOrder::Group));
-    m_layers = addCombo(*m_controls, QStringLiteral("exp_map_layers_combo"), tr("Layers"), 6);
+    m_layers = addCombo(*m_where, QStringLiteral("exp_map_layers_combo"), tr("Layers"), 6);
     m_layers->addItem(tr("by number"), static_cast<int>(LayerOrder::Number));
     m_layers->addItem(tr("fewest kept first"), static_cast<int>(LayerOrder::NumKept));
     m_layers->addItem(tr("least output kept first"), static_cast<int>(LayerOrder::ShareKept));
@@ -83,7 +88,7 @@ QWidget* ExpertsMapTab::makeControls() {
     zoom->setSpacing(space::controls);
     zoom->addWidget(m_zoom, 1);
     zoom->addWidget(m_fit);
-    m_controls->addLayout(zoom, 1);
+    m_where->addLayout(zoom, 1);
     return controls;
 }
 
@@ -136,7 +141,8 @@ void ExpertsMapTab::connectView() {
 }
 
 void ExpertsMapTab::arrange(bool isNarrow) {
-    m_controls->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+    for (QBoxLayout* line : {m_what, m_where})
+        line->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
     m_view->setMinimumHeight(8 * fontMetrics().lineSpacing());
 }
 

@@ -54,7 +54,8 @@ private:
     ExpertSession& m_session;
     ExpertMatrixModel* m_model;
     LayerScores m_scores;
-    QBoxLayout* m_controls;
+    QBoxLayout* m_what;   ///< what is shown
+    QBoxLayout* m_where;  ///< in which order and size
     QComboBox* m_show;
     QComboBox* m_task;
     QComboBox* m_scale;

@@ -24,7 +24,7 @@ namespace espalier::ui {
 namespace {
 
 constexpr int barSteps = 1000;
-/// The map above it needs the room.
+/// It shares its column with the expert and the history.
 constexpr int linesOfChart = 8;
 constexpr double gigabyte = 1e9;
 constexpr double megabyte = 1e6;
@@ -86,12 +86,12 @@ void ExpertsMeasurePanel::buildLayout() {
     quality->setSpacing(space::inGroup);
     quality->addWidget(m_taskTitle);
     quality->addWidget(m_tasks);
-    quality->addWidget(m_points, 1);
+    quality->addStretch(1);
     m_columns = new QBoxLayout(QBoxLayout::LeftToRight, this);
     m_columns->setContentsMargins({});
     m_columns->setSpacing(space::groups);
-    m_columns->addLayout(numbers, 1);
-    m_columns->addLayout(quality, 1);
+    m_columns->addLayout(numbers, 3);
+    m_columns->addLayout(quality, 2);
 }
 
 QLayout* ExpertsMeasurePanel::makeProgress() {
@@ -113,7 +113,7 @@ QWidget* ExpertsMeasurePanel::makeMeasureLine() {
     m_probe = new QComboBox;
     m_probe->setObjectName(QStringLiteral("exp_plan_probe_combo"));
     m_probe->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_probe->setMinimumContentsLength(12);
+    m_probe->setMinimumContentsLength(6);
     m_measure = new PushButton(QStringLiteral("exp_plan_measure_btn"), tr("Measure now"));
     auto* label = new QLabel(tr("Measure on"));
     label->setBuddy(m_probe);

@@ -28,6 +28,8 @@ class ExpertsMeasurePanel : public QWidget {
 public:
     explicit ExpertsMeasurePanel(ExpertSession& session, QWidget* parent = nullptr);
 
+    /// Where plans lie that were measured; it stands elsewhere on the page.
+    FrontierChart& points() { return *m_points; }
     void arrange(bool isNarrow);
     /// Ends what is being measured. False if nothing was.
     bool cancel();

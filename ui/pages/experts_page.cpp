@@ -14,6 +14,7 @@
 #include "base/atomic_file.h"
 #include "ui/bridge/background_worker.h"
 #include "ui/bridge/sample.h"
+#include "ui/charts/frontier_chart.h"
 #include "ui/models/format.h"
 #include "ui/pages/experts_apply_sheet.h"
 #include "ui/pages/experts_choice_panel.h"
@@ -82,6 +83,7 @@ void ExpertsPage::buildLayout() {
                                space::pageMargin);
     column->setSpacing(space::controls);
     column->addWidget(makeHead());
+    column->addWidget(m_sources);
     for (QWidget* widget : std::initializer_list<QWidget*>{m_banner, m_other, m_none, m_busy})
         column->addWidget(widget);
     column->addWidget(m_stack, 1);
@@ -97,18 +99,13 @@ QWidget* ExpertsPage::makeHead() {
     m_apply = (new PushButton(QStringLiteral("exp_apply_btn"), tr("&Apply…")))->asPrimary();
     m_apply->setToolTip(tr("Starts a run that writes the model without the removed experts."));
     connect(m_apply, &QPushButton::clicked, this, &ExpertsPage::apply);
-    auto* plan = new QHBoxLayout;
-    plan->setSpacing(space::controls);
-    plan->addWidget(m_plan);
-    plan->addStretch(1);
-    plan->addWidget(m_apply);
     auto* head = new QWidget;
-    m_head = new QBoxLayout(QBoxLayout::LeftToRight, head);
-    m_head->setContentsMargins({});
-    m_head->setSpacing(space::controls);
-    m_head->addWidget(title);
-    m_head->addWidget(m_sources, 1);
-    m_head->addLayout(plan);
+    auto* layout = new QHBoxLayout(head);
+    layout->setContentsMargins({});
+    layout->setSpacing(space::controls);
+    layout->addWidget(title, 1);
+    layout->addWidget(m_plan);
+    layout->addWidget(m_apply);
     return head;
 }
 
@@ -147,6 +144,17 @@ void ExpertsPage::makeTabs() {
     m_tabs->addTab(m_tasks, tr("Tasks"));
     m_tabs->addTab(m_compare, tr("Compare"));
     m_tabs->addTab(m_table, tr("Table"));
+    connect(m_tabs, &QTabWidget::currentChanged, this, &ExpertsPage::fitTabs);
+    fitTabs();
+}
+
+void ExpertsPage::fitTabs() {
+    // What does not show asks for no height, so that the plan stays in view below the map.
+    for (int i = 0; i < m_tabs->count(); ++i) {
+        const auto policy =
+            i == m_tabs->currentIndex() ? QSizePolicy::Preferred : QSizePolicy::Ignored;
+        m_tabs->widget(i)->setSizePolicy(policy, policy);
+    }
 }
 
 QWidget* ExpertsPage::makeBody() {
@@ -181,12 +189,13 @@ QWidget* ExpertsPage::makeSide() {
     history->setObjectName(QStringLiteral("exp_history_view"));
     history->setAccessibleName(tr("History of the plan"));
     history->setEmptyLabel(tr("As chosen at first"));
-    history->setMinimumHeight(6 * fontMetrics().lineSpacing());
+    history->setMinimumHeight(4 * fontMetrics().lineSpacing());
     m_side = new QWidget;
     auto* column = new QVBoxLayout(m_side);
     column->setContentsMargins({});
     column->setSpacing(space::controls);
     column->addWidget(m_expert);
+    column->addWidget(&m_measure->points(), 2);
     column->addWidget(new TextLabel(TextKind::Heading, tr("History")));
     column->addWidget(history, 1);
     return m_side;
@@ -233,8 +242,7 @@ void ExpertsPage::connectTabs() {
 }
 
 void ExpertsPage::arrange(bool isNarrow) {
-    for (QBoxLayout* line : {m_head, m_deciding})
-        line->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+    m_deciding->setDirection(isNarrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
     m_columns->setOrientation(isNarrow ? Qt::Vertical : Qt::Horizontal);
     m_side->setMinimumWidth(isNarrow ? 0 : lettersOfSide * fontMetrics().averageCharWidth());
     m_sources->arrange(isNarrow);

@@ -60,6 +60,7 @@ private:
     void makeBanners();
     QWidget* makeBody();
     void makeTabs();
+    void fitTabs();
     void connectTabs();
     QWidget* makeSide();
     void connectSession();
@@ -89,7 +90,6 @@ private:
     TextLabel* m_busy;
     QStackedWidget* m_stack;
     EmptyState* m_empty;
-    QBoxLayout* m_head;
     QBoxLayout* m_deciding;
     QSplitter* m_columns;
     QWidget* m_side;
