@@ -61,9 +61,7 @@ torch::Tensor removed_experts(const RouterConfig& config, const std::vector<bool
                     "Keep at least as many experts as the model uses for one token.");
     }
     torch::Tensor mask = torch::zeros({config.num_experts}, torch::kBool);
-    for (std::size_t i = 0; i < removed.size(); ++i) {
-        mask[static_cast<std::int64_t>(i)] = static_cast<bool>(removed[i]);
-    }
+    std::copy(removed.begin(), removed.end(), mask.data_ptr<bool>());
     return mask;
 }
 
@@ -87,9 +85,14 @@ torch::Tensor weights_of(const RouterConfig& config, const torch::Tensor& scores
 
 RoutedRows route(const RouterConfig& config, const RouterWeights& router, const torch::Tensor& rows,
                  const std::vector<bool>& removed) {
+    return route_logits(config, router, router.linear(rows), removed);
+}
+
+RoutedRows route_logits(const RouterConfig& config, const RouterWeights& router,
+                        const torch::Tensor& logits, const std::vector<bool>& removed) {
     const torch::Tensor gone = removed_experts(config, removed);
     RoutedRows routing;
-    routing.logits = router.linear(rows);
+    routing.logits = logits;
     if (gone.defined()) routing.logits = routing.logits.masked_fill(gone, kMinusInfinity);
     const torch::Tensor scores = config.scoring == RouterScoring::Softmax
                                      ? torch::softmax(routing.logits, -1)

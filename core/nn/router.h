@@ -18,4 +18,8 @@ namespace espalier {
 RoutedRows route(const RouterConfig& config, const RouterWeights& router, const torch::Tensor& rows,
                  const std::vector<bool>& removed);
 
+/// The same from what the router's matrix gives, [tokens, experts], for other choices of `removed`.
+RoutedRows route_logits(const RouterConfig& config, const RouterWeights& router,
+                        const torch::Tensor& logits, const std::vector<bool>& removed);
+
 }  // namespace espalier

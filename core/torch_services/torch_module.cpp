@@ -1,8 +1,10 @@
 #include <memory>
+#include <utility>
 
 #include "nn/torch_threads.h"
 #include "nn/trace.h"
 #include "pipeline/torch_services.h"
+#include "torch_services/torch_flip_estimator.h"
 
 namespace espalier {
 namespace {
@@ -13,6 +15,10 @@ public:
                const ExpertMask& mask, ForwardObserver& observer, std::stop_token stop) override {
         use_one_torch_thread();
         trace_model(model, ids, mask, observer, stop);
+    }
+    std::unique_ptr<FlipEstimator> flip_estimator(const ModelSource& model, TokenWindows windows,
+                                                  std::uint64_t seed, ThreadPool& pool) override {
+        return make_flip_estimator(model, std::move(windows), {.seed = seed}, pool);
     }
 };
 
