@@ -27,7 +27,7 @@ struct MeasuredPoint {
 class MeasuredPoints {
 public:
     const std::vector<MeasuredPoint>& all() const { return m_points; }
-    void clear() { m_points.clear(); }
+    void clear() { *this = {}; }
     /// Replaces the point of the same plan and probe set.
     void add(const PlanState& plan, const ProbeSource& probe, const ProbeReading& reading,
              std::uint64_t bytes);
