@@ -52,8 +52,8 @@ LayerScores scoresFor(const ExpertSession& session) {
 
 ExpertsApplySheet::ExpertsApplySheet(const Services& services, const ExpertSession& session,
                                      QWidget* parent)
-    : RunSheet(services, QStringLiteral("dlgApply"),
-               tr("Remove experts from %1").arg(session.data()->modelName), parent),
+    : ExpertsRunSheet(services, QStringLiteral("dlgApply"),
+                      tr("Remove experts from %1").arg(session.data()->modelName), parent),
       m_session(session),
       m_scores(scoresFor(session)) {
     buildLayout();

@@ -7,7 +7,7 @@
 #include "prune/write_pruned.h"
 #include "ui/bridge/inspector_runs.h"
 #include "ui/bridge/plan_edits.h"
-#include "ui/pages/run_sheet.h"
+#include "ui/pages/experts_run_sheet.h"
 
 class QCheckBox;
 class QLineEdit;
@@ -21,7 +21,7 @@ class TextLabel;
 struct InfoRow;
 
 /// Tells what a plan removes and what formats can hold of it, and starts the run that removes it.
-class ExpertsApplySheet : public RunSheet {
+class ExpertsApplySheet : public ExpertsRunSheet {
     Q_OBJECT
 
 public:

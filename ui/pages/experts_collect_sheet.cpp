@@ -34,8 +34,8 @@ constexpr int tableLines = 5;
 
 ExpertsCollectSheet::ExpertsCollectSheet(const Services& services, const QString& model,
                                          QWidget* parent)
-    : RunSheet(services, QStringLiteral("dlgCollect"),
-               tr("Collect statistics of %1").arg(modelName(model)), parent),
+    : ExpertsRunSheet(services, QStringLiteral("dlgCollect"),
+                      tr("Collect statistics of %1").arg(modelName(model)), parent),
       m_model(model),
       m_texts(new DataFilesModel(this)) {
     buildLayout();

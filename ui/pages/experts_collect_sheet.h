@@ -3,7 +3,7 @@
 #include <QTimer>
 
 #include "ui/bridge/inspector_runs.h"
-#include "ui/pages/run_sheet.h"
+#include "ui/pages/experts_run_sheet.h"
 
 class QCheckBox;
 class QSpinBox;
@@ -16,7 +16,7 @@ class Field;
 class InfoView;
 
 /// Asks for the texts on which experts are measured and says beforehand what that costs.
-class ExpertsCollectSheet : public RunSheet {
+class ExpertsCollectSheet : public ExpertsRunSheet {
     Q_OBJECT
 
 public:

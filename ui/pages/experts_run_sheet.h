@@ -15,12 +15,13 @@ struct Failure;
 
 /// A sheet that asks for what a run needs and starts it, or gives it as a command: the frame, the
 /// banner, and the buttons of all such sheets.
-class RunSheet : public QDialog {
+class ExpertsRunSheet : public QDialog {
     Q_OBJECT
 
 public:
     /// @param name of the dialog; its parts are called `<name>_…`
-    RunSheet(const Services& services, const QString& name, const QString& title, QWidget* parent);
+    ExpertsRunSheet(const Services& services, const QString& name, const QString& title,
+                    QWidget* parent);
 
 Q_SIGNALS:
     void started(const QString& folder);

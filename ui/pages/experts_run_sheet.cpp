@@ -1,4 +1,4 @@
-#include "ui/pages/run_sheet.h"
+#include "ui/pages/experts_run_sheet.h"
 
 #include <QClipboard>
 #include <QGuiApplication>
@@ -18,8 +18,8 @@ constexpr int leastWidth = 560;
 
 }  // namespace
 
-RunSheet::RunSheet(const Services& services, const QString& name, const QString& title,
-                   QWidget* parent)
+ExpertsRunSheet::ExpertsRunSheet(const Services& services, const QString& name,
+                                 const QString& title, QWidget* parent)
     : QDialog(parent), m_services(services) {
     setObjectName(name);
     setWindowTitle(title);
@@ -31,19 +31,19 @@ RunSheet::RunSheet(const Services& services, const QString& name, const QString&
     m_content->addWidget(m_banner);
 }
 
-QString RunSheet::partName(const char* part) const {
+QString ExpertsRunSheet::partName(const char* part) const {
     return objectName() + QLatin1Char('_') + QLatin1String(part);
 }
 
-void RunSheet::addButtons() {
+void ExpertsRunSheet::addButtons() {
     auto* copy = (new PushButton(partName("copy_btn"), tr("&Copy as command")))
                      ->withIcon(QStringLiteral("copy"));
     auto* cancel = new PushButton(partName("cancel_btn"), tr("Cancel"));
     auto* start = (new PushButton(partName("start_btn"), tr("&Start run")))->asPrimary();
     start->setDefault(true);
-    connect(copy, &QPushButton::clicked, this, &RunSheet::copyCommand);
+    connect(copy, &QPushButton::clicked, this, &ExpertsRunSheet::copyCommand);
     connect(cancel, &QPushButton::clicked, this, &QDialog::reject);
-    connect(start, &QPushButton::clicked, this, &RunSheet::start);
+    connect(start, &QPushButton::clicked, this, &ExpertsRunSheet::start);
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(copy);
     buttons->addStretch(1);
@@ -52,7 +52,7 @@ void RunSheet::addButtons() {
     m_content->addLayout(buttons);
 }
 
-void RunSheet::start() {
+void ExpertsRunSheet::start() {
     if (!isReady()) return;
     if (m_services.runs.isBusy()) {
         m_banner->showMessage(BannerKind::Warn,
@@ -70,7 +70,7 @@ void RunSheet::start() {
         [this](const Failure& failure) { showFailure(failure); });
 }
 
-void RunSheet::copyCommand() {
+void ExpertsRunSheet::copyCommand() {
     if (!isReady()) return;
     m_services.worker.ask(
         this, "command", [make = makeCommand()](TaskContext&) { return make(); },
@@ -78,7 +78,7 @@ void RunSheet::copyCommand() {
         [this](const Failure& failure) { showFailure(failure); });
 }
 
-void RunSheet::showFailure(const Failure& failure) {
+void ExpertsRunSheet::showFailure(const Failure& failure) {
     m_banner->showError(failure.code, failure.message, failure.hint);
 }
 
