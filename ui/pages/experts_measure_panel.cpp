@@ -244,7 +244,7 @@ InfoRow ExpertsMeasurePanel::taskRow(const std::string& task, double mass,
     if (reading != nullptr) {
         for (std::size_t i = 0; i < reading->tasks.size(); ++i) {
             if (reading->tasks[i] != task || reading->cost.tasks[i].tokens == 0) continue;
-            value += tr(";  %1 → %2", "perplexity before and after")
+            value += tr("; %1\u00A0→\u00A0%2", "perplexity before and after")
                          .arg(format::significant(reading->whole.tasks[i].perplexity),
                               format::significant(reading->cost.tasks[i].perplexity));
         }
