@@ -240,7 +240,7 @@ InfoRow ExpertsMeasurePanel::divergenceRow() const {
 
 InfoRow ExpertsMeasurePanel::taskRow(const std::string& task, double mass,
                                      const ProbeReading* reading) const {
-    QString value = format::percent(mass);
+    QString value = format::percent(mass).replace(u' ', QChar::Nbsp);
     if (reading != nullptr) {
         for (std::size_t i = 0; i < reading->tasks.size(); ++i) {
             if (reading->tasks[i] != task || reading->cost.tasks[i].tokens == 0) continue;

@@ -1,6 +1,7 @@
 #include "ui/pages/experts_run_sheet.h"
 
 #include <QClipboard>
+#include <QEvent>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QVBoxLayout>
@@ -29,6 +30,15 @@ ExpertsRunSheet::ExpertsRunSheet(const Services& services, const QString& name,
     m_content = new QVBoxLayout(this);
     m_content->setSpacing(space::groups);
     m_content->addWidget(m_banner);
+}
+
+bool ExpertsRunSheet::event(QEvent* event) {
+    const bool isHandled = QDialog::event(event);
+    if (event->type() == QEvent::LayoutRequest) {
+        const int needed = m_content->totalHeightForWidth(width());
+        if (needed > height()) resize(width(), needed);
+    }
+    return isHandled;
 }
 
 QString ExpertsRunSheet::partName(const char* part) const {

@@ -27,6 +27,8 @@ Q_SIGNALS:
     void started(const QString& folder);
 
 protected:
+    /// Words that come or wrap make the sheet taller: none is cut off.
+    bool event(QEvent* event) override;
     const Services& services() const { return m_services; }
     Banner& banner() { return *m_banner; }
     /// The name of a part: "dlgApply_" and what it is.
