@@ -28,7 +28,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 if(ESPALIER_SANITIZE)
     # GCC's flow warnings see ghosts through sanitizer instrumentation.
-    target_compile_options(espalier_flags INTERFACE -Wno-error=maybe-uninitialized)
+    target_compile_options(espalier_flags INTERFACE -Wno-error=maybe-uninitialized -Wno-error=uninitialized)
     add_compile_options(-fsanitize=${ESPALIER_SANITIZE} -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${ESPALIER_SANITIZE})
 endif()

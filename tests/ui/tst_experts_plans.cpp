@@ -134,6 +134,17 @@ private Q_SLOTS:
         m_fixture->shootBoth(QStringLiteral("experts-measured-again"));
     }
 
+    void a_page_that_ends_tells_nobody_of_its_plan() {
+        m_fixture->openSample();
+        const std::int32_t out = session().plan().layers.at(0)->kept[0];
+        QVERIFY(session().edit(PlanEdit::Prune, {{0, {out}}}));
+        QVERIFY(session().isModified());
+        int told = 0;
+        connect(&session(), &ExpertSession::planFileChanged, [&told] { ++told; });
+        m_fixture.reset();
+        QCOMPARE(told, 0);
+    }
+
     void layers_that_differ_are_written_in_the_own_format() {
         m_fixture->openSample();
         const std::int32_t out = session().plan().layers.at(0)->kept[0];

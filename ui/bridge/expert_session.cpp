@@ -55,6 +55,9 @@ ExpertSession::ExpertSession(BackgroundWorker& worker, QObject* parent)
     });
 }
 
+// A stack that ends says that it is clean, to a session half gone.
+ExpertSession::~ExpertSession() { m_history.blockSignals(true); }
+
 void ExpertSession::open(const ExpertDataRequest& request) {
     m_isLoading = true;
     Q_EMIT loadingChanged(true);

@@ -39,6 +39,7 @@ public:
     static constexpr int mostCommands = 1000;
 
     explicit ExpertSession(BackgroundWorker& worker, QObject* parent = nullptr);
+    ~ExpertSession() override;
 
     /// Reads a model and its statistics in place of what is there.
     void open(const ExpertDataRequest& request);
