@@ -184,7 +184,7 @@ void Transformer::prepare_feed_forward(const Compute& compute, std::size_t layer
 void Transformer::run_feed_forward(const Compute& compute, std::size_t layer,
                                    std::span<float> hidden, ForwardObserver* observer) {
     prepare_feed_forward(compute, layer, hidden);
-    if (observer != nullptr) observer->on_residual(hidden);
+    if (ForwardObserver* watcher = watcher_of(observer)) watcher->on_residual(hidden);
     const auto step_out = step_out_.take(hidden.size());
     feed_forward(compute, layer, step_out, observer);
     tell(observer, Activation::FeedForwardOutput, layer, step_out);
