@@ -48,13 +48,16 @@ void SelectionOptions::add_to(CLI::App& command) {
                      "For `hope`: the sum of gated norms on the diagonal");
     command.add_option("--lock", locked, "LAYER:EXPERT,… that must stay; may be repeated");
     command.add_option("--remove", forced_out, "LAYER:EXPERT,… that must go; may be repeated");
-    command.add_option(
-        "--data", search.data,
-        "For `auto` and rounds: the texts that were calibrated on; the tenth that was kept out "
-        "is measured on");
-    command.add_option("--probe", search.probe, "For `auto` and rounds: a probe set instead");
+    command.add_option("--data", search.data,
+                       "For `auto`: the texts that were calibrated on, to search on them; for "
+                       "rounds, to measure on "
+                       "the tenth that was kept out");
+    command.add_option("--probe", search.probe,
+                       "A probe set in place of the tenth that was kept out: `auto` checks its "
+                       "result on it, rounds are measured on it");
     command
-        .add_option("--probe-tokens", search.tokens, "For `auto` and rounds: tokens to measure on")
+        .add_option("--search-tokens", search.tokens,
+                    "For `auto`: tokens to search on; for rounds: tokens to measure on")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command.add_option("--seconds", search.seconds, "For `auto`: time for the search")
@@ -62,17 +65,17 @@ void SelectionOptions::add_to(CLI::App& command) {
         ->capture_default_str();
     command
         .add_option("--tries", search.tries,
-                    "For `auto`: most measurements, so that the result does not depend on the "
+                    "For `auto`: most plans tried, so that the result does not depend on the "
                     "machine's speed; 0 = no limit")
         ->check(CLI::NonNegativeNumber);
 }
 
 namespace {
 
-TokenWindows read_probe(const SearchOptions& search, const ModelSource& model) {
+ProbeRequest probe_request(const SearchOptions& search) {
     ProbeRequest probe{.data = {}, .file = search.probe, .max_tokens = search.tokens};
     for (const std::string& text : search.data) probe.data.push_back(parse_data_source(text));
-    return read_probe_windows(model, probe);
+    return probe;
 }
 
 ExpertPlan choose_by_measurement(const SearchOptions& search, const SelectOptions& options,
@@ -84,9 +87,9 @@ ExpertPlan choose_by_measurement(const SearchOptions& search, const SelectOption
         {.model = model,
          .stats = stats,
          .options = options,
-         .probe = read_probe(search, model),
+         .windows = read_search_windows(model, probe_request(search)),
          .seconds = search.seconds,
-         .max_measurements = search.tries,
+         .max_tries = search.tries,
          .pool = pool,
          .progress = [&](double share, const std::string& now) { line.show(share, now); }},
         session.stop);
@@ -120,7 +123,7 @@ SelectOptions SelectionOptions::read() const {
 }
 
 TokenWindows SelectionOptions::probe_windows(const ModelSource& model) const {
-    return read_probe(search, model);
+    return read_probe_windows(model, probe_request(search));
 }
 
 ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {

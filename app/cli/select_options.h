@@ -14,11 +14,11 @@
 
 namespace espalier::cli {
 
-/// What `--criterion auto` measures on, and for how long.
+/// What `--criterion auto` searches on, and for how long.
 struct SearchOptions {
     std::vector<std::string> data;
     std::string probe;
-    std::int64_t tokens = 16'384;
+    std::int64_t tokens = 65'536;
     double seconds = 120;
     std::int64_t tries = 0;
 };

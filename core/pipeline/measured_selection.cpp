@@ -11,10 +11,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "eval/expert_projector.h"
+#include "eval/mask_expansion.h"
 #include "eval/mask_probe.h"
 #include "infer/native_model.h"
+#include "pipeline/torch_services.h"
 #include "prune/kept_counts.h"
-#include "prune/rank_experts.h"
 #include "prune/search_plan.h"
 #include "routing/criterion.h"
 
@@ -23,36 +25,30 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kUnseenEvery = 4;
-/// Tokens of a part that single experts are tried on: enough for each to be chosen some dozen
-/// times.
-constexpr std::int64_t kPartTokens = 2048;
+/// Tokens of a part of the search set; a criterion is measured on the first.
+constexpr std::int64_t kPartTokens = 8192;
+/// Tokens that the cost is expanded on, fewer where less memory would not hold them.
+constexpr std::int64_t kExpandedTokens = 8192;
+constexpr std::int64_t kExpansionBytes = std::int64_t{1} << 30;
 
-struct ProbeParts {
-    TokenWindows search;
-    TokenWindows unseen;
-};
-
-/// Every fourth window of each task is kept back.
-ProbeParts split(TokenWindows probe) {
-    ProbeParts parts;
-    parts.search.tasks = parts.unseen.tasks = probe.tasks;
-    std::vector<std::size_t> seen(probe.tasks.size(), 0);
-    for (std::size_t w = 0; w < probe.windows.size(); ++w) {
-        const std::int32_t task = probe.task_of_window[w];
-        const std::size_t place = seen[static_cast<std::size_t>(task)]++;
-        TokenWindows& part = place % kUnseenEvery == 1 ? parts.unseen : parts.search;
-        part.windows.push_back(std::move(probe.windows[w]));
-        part.task_of_window.push_back(task);
-    }
-    if (parts.unseen.windows.empty()) {
-        throw Error(ErrorCode::DataEmpty,
-                    "The probe set has less than two windows: nothing would be left to check the "
-                    "search on.",
-                    "Give a longer probe text.");
-    }
-    return parts;
+/// See ExpertProjector::project().
+double temperature_of(SearchProblem::Reach reach) {
+    return reach == SearchProblem::Reach::Thinning ? 2 : 1;
 }
+
+class ExpandedCost final : public CostExpansion {
+public:
+    explicit ExpandedCost(MaskExpansion expansion) : expansion_(std::move(expansion)) {}
+    double change(std::int64_t layer, const std::vector<std::int32_t>& kept) const override {
+        return expansion_.change(layer, kept);
+    }
+    void take(std::int64_t layer, const std::vector<std::int32_t>& kept) override {
+        expansion_.take(layer, kept);
+    }
+
+private:
+    MaskExpansion expansion_;
+};
 
 bool is_larger_than_memory(const ModelSource& model) {
     std::uint64_t bytes = 0;
@@ -66,31 +62,46 @@ KeptExperts kept_of(const ExpertPlan& plan) {
     return kept;
 }
 
+/// Parts of about so many tokens, each of two windows at least, with windows of every task.
+std::vector<TokenWindows> cut(const TokenWindows& windows, std::int64_t part_tokens) {
+    const auto wanted = windows.num_tokens() / std::max<std::int64_t>(part_tokens, 1);
+    std::vector<TokenWindows> parts(static_cast<std::size_t>(std::clamp<std::int64_t>(
+        wanted, 1, static_cast<std::int64_t>(windows.windows.size() + 1) / 2)));
+    for (TokenWindows& part : parts) part.tasks = windows.tasks;
+    for (std::size_t w = 0; w < windows.windows.size(); ++w) {
+        TokenWindows& part = parts[w % parts.size()];
+        part.windows.push_back(windows.windows[w]);
+        part.task_of_window.push_back(windows.task_of_window[w]);
+    }
+    return parts;
+}
+
 class MeasuredSelection {
 public:
     MeasuredSelection(const MeasuredSelectionInput& input, std::stop_token stop)
         : input_(input),
           stop_(std::move(stop)),
-          parts_(split(input.probe)),
-          options_{.streams_layers = is_larger_than_memory(input.model)},
+          parts_(cut(input.windows.seen, kPartTokens)),
+          options_{.memory_bytes = MaskProbeOptions().memory_bytes / parts_.size(),
+                   .streams_layers = is_larger_than_memory(input.model)},
           model_(input.model, input.pool) {}
 
     ExpertPlan run() {
         tell(0, "measuring the whole model");
         const std::vector<SearchCandidate> candidates = candidates_of_all_criteria();
-        const auto begin = Clock::now();
-        const SearchResult found = search(candidates, begin);
-        const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        const SearchResult found = search(candidates);
+        const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
         tell(0.95, "checking on texts that the search has not seen");
         Json story = {{"start", candidates[found.start].criterion},
                       {"seconds", seconds},
                       {"measurements", measurements_},
-                      {"part_measurements", part_measurements_},
+                      {"expansions", expansions_},
                       {"swaps", found.swaps},
                       {"moves", found.moves},
-                      {"layers_taken", found.layers_taken},
                       {"exhausted", found.is_exhausted},
                       {"kl", found.cost},
+                      {"start_kl", found.start_cost},
+                      {"thinned_kl", found.thinned_cost ? Json(*found.thinned_cost) : Json()},
                       {"search_tokens", search_tokens_}};
         const KeptExperts kept = check(candidates, found, story);
         return finish(kept, std::move(story));
@@ -105,20 +116,15 @@ private:
         SelectOptions options = input_.options;
         options.criterion = criterion.name;
         options.scope = scope;
-        const ExpertPlan plan = select_experts(input_.stats, input_.model.config(), options);
-        SearchCandidate candidate{
-            .criterion = std::string(criterion.name), .kept = kept_of(plan), .order = {}};
-        for (const auto& [layer, kept] : candidate.kept) {
-            const LayerStats& stats = input_.stats.layers.at(layer);
-            candidate.order[layer] =
-                rank_experts(criterion.score(stats, {layer, options.seed}), stats.count);
-        }
-        return candidate;
+        return {std::string(criterion.name),
+                kept_of(select_experts(input_.stats, input_.model.config(), options))};
     }
 
     /// Those whose statistics were collected; the control is none of them. Where layers may differ,
     /// each as it chooses within layers, too.
-    std::vector<SearchCandidate> candidates_of_all_criteria() const {
+    std::vector<SearchCandidate> candidates_of_all_criteria() {
+        std::vector<SelectScope> scopes = {SelectScope::Layers};
+        if (input_.options.scope == SelectScope::Across) scopes.push_back(SelectScope::Across);
         std::vector<SearchCandidate> candidates;
         std::string left_out;
         for (const Criterion& criterion : criteria()) {
@@ -127,9 +133,10 @@ private:
                 left_out += fmt::format("{}{}", left_out.empty() ? "" : ", ", criterion.name);
                 continue;
             }
-            candidates.push_back(candidate_of(criterion, SelectScope::Layers));
-            if (input_.options.scope == SelectScope::Across)
-                candidates.push_back(candidate_of(criterion, SelectScope::Across));
+            for (const SelectScope scope : scopes) {
+                candidates.push_back(candidate_of(criterion, scope));
+                scopes_.emplace_back(scope == SelectScope::Across ? "across" : "layers");
+            }
         }
         if (!left_out.empty()) {
             log("prune").info("Not tried, as calibration gathered too little for them: {}.",
@@ -176,87 +183,107 @@ private:
         return limits;
     }
 
-    /// Parts of the search set, each with windows of every task.
-    std::vector<MaskProbe> make_probes() {
-        std::vector<TokenWindows> parts;
-        const std::int64_t tokens = parts_.search.num_tokens();
-        parts.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(
-            tokens / kPartTokens, 1, static_cast<std::int64_t>(parts_.search.windows.size()))));
-        for (TokenWindows& part : parts) part.tasks = parts_.search.tasks;
-        for (std::size_t w = 0; w < parts_.search.windows.size(); ++w) {
-            TokenWindows& part = parts[w % parts.size()];
-            part.windows.push_back(std::move(parts_.search.windows[w]));
-            part.task_of_window.push_back(parts_.search.task_of_window[w]);
-        }
+    SearchResult search(const std::vector<SearchCandidate>& candidates) {
         std::vector<MaskProbe> probes;
-        probes.reserve(parts.size());
-        for (TokenWindows& part : parts) {
-            probes.emplace_back(model_, std::move(part), options_, stop_);
+        probes.reserve(parts_.size());
+        for (const TokenWindows& part : parts_) {
+            probes.emplace_back(model_, part, options_, stop_);
+            search_tokens_ += probes.back().whole().all.tokens;
         }
-        return probes;
-    }
-
-    SearchResult search(const std::vector<SearchCandidate>& candidates, Clock::time_point begin) {
-        std::vector<MaskProbe> probes = make_probes();
-        for (const MaskProbe& probe : probes) search_tokens_ += probe.whole().all.tokens;
-        const auto deadline = begin + std::chrono::duration<double>(input_.seconds);
         SearchProblem problem;
         problem.candidates = candidates;
         problem.limits = limits();
         problem.num_parts = probes.size();
-        problem.measure = [&](const KeptExperts& kept) {
-            double sum = 0;
-            for (MaskProbe& probe : probes) {
-                const MaskCost cost = probe.measure(mask_of(kept), stop_).all;
-                sum += cost.kl * static_cast<double>(cost.tokens);
-            }
-            ++measurements_;
-            return sum / static_cast<double>(search_tokens_);
-        };
-        problem.measure_part = [&](const KeptExperts& kept, std::size_t part) {
-            ++part_measurements_;
+        problem.measure = [&](const KeptExperts& kept, std::size_t part) {
+            if (part == 0) ++measurements_;
+            tell_tries();
             return probes[part].measure(mask_of(kept), stop_).all.kl;
         };
         problem.settle = [&](const KeptExperts& kept) {
             for (MaskProbe& probe : probes) probe.settle(mask_of(kept), stop_);
         };
-        double best = 0;
-        problem.may_go_on = [&] {
-            const double used = std::chrono::duration<double>(Clock::now() - begin).count();
-            tell(0.9 * std::min(1.0, used / std::max(input_.seconds, 1e-3)),
-                 fmt::format("best KL {:.4f}, {} tries", best, measurements_ + part_measurements_));
-            return Clock::now() < deadline &&
-                   (input_.max_measurements == 0 ||
-                    measurements_ + part_measurements_ < input_.max_measurements);
+        std::unique_ptr<ExpertProjector> projector;
+        const auto expanded = windows_to_expand();
+        problem.num_expansions = expanded.size();
+        problem.expand = [&](const KeptExperts& kept,
+                             SearchProblem::Reach reach) -> std::unique_ptr<CostExpansion> {
+            if (!projector) {
+                projector = torch_services().expert_projector(input_.model, input_.windows.seen,
+                                                              input_.options.seed, input_.pool);
+            }
+            const auto& windows = expanded[static_cast<std::size_t>(expansions_) % expanded.size()];
+            ++expansions_;
+            tell_tries();
+            return std::make_unique<ExpandedCost>(MaskExpansion(
+                input_.model.config(),
+                projector->project(mask_of(kept), windows, temperature_of(reach), stop_), kept,
+                input_.pool));
         };
-        problem.progress = [&](double cost) { best = cost; };
+        problem.begin = [&] {
+            begin_ = Clock::now();
+            measurements_ = 0;
+            is_searching_ = true;
+        };
+        problem.used = [&] { return used(); };
+        problem.progress = [&](double cost) { best_ = cost; };
+        begin_ = Clock::now();
         return search_plan(problem);
     }
 
-    /// What the windows kept back say: the search's choice, unless the best criterion alone does
-    /// better there.
+    /// Indices of the windows of each part, smaller where what is kept of them asks for it.
+    std::vector<std::vector<std::size_t>> windows_to_expand() const {
+        const MoeConfig& config = input_.model.config();
+        const auto layers = config.num_layers();
+        const std::int64_t token_floats =
+            (layers + 1) * config.hidden_size + layers * 3 * config.router.num_experts;
+        const std::int64_t tokens = std::min(kExpandedTokens, kExpansionBytes / (4 * token_floats));
+        std::vector<std::vector<std::size_t>> parts(cut(input_.windows.seen, tokens).size());
+        for (std::size_t w = 0; w < input_.windows.seen.windows.size(); ++w) {
+            parts[w % parts.size()].push_back(w);
+        }
+        return parts;
+    }
+
+    double used() const {
+        if (input_.max_tries > 0 && measurements_ + expansions_ >= input_.max_tries) return 1;
+        const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
+        const double of_time = input_.seconds > 0 ? seconds / input_.seconds : 1.0;
+        if (input_.max_tries == 0) return of_time;
+        return std::max(of_time, static_cast<double>(measurements_ + expansions_) /
+                                     static_cast<double>(input_.max_tries));
+    }
+
+    void tell_tries() const {
+        if (!is_searching_) return tell(0, "measuring every criterion");
+        tell(0.9 * std::min(1.0, used()),
+             fmt::format("best KL {:.4f}, {} plans measured", best_, measurements_));
+    }
+
+    /// What the windows kept back say: the search's choice, unless a criterion alone does better
+    /// there.
     KeptExperts check(const std::vector<SearchCandidate>& candidates, const SearchResult& found,
                       Json& story) {
-        MaskProbe probe(model_, parts_.unseen, options_, stop_);
-        const double unseen_kl = probe.measure(mask_of(found.kept), stop_).all.kl;
-        const SearchCandidate* best = nullptr;
-        double best_kl = unseen_kl;
+        MaskProbe probe(model_, input_.windows.unseen, options_, stop_);
+        const KeptExperts* kept = &found.kept;
+        double least = probe.measure(mask_of(found.kept), stop_).all.kl;
+        story["kept"] = "search";
+        story["search_unseen_kl"] = least;
         Json rows = Json::array();
         for (std::size_t i = 0; i < candidates.size(); ++i) {
             const double kl = probe.measure(mask_of(candidates[i].kept), stop_).all.kl;
             rows.push_back({{"criterion", candidates[i].criterion},
+                            {"scope", scopes_[i]},
                             {"kl", found.candidates[i].cost},
                             {"unseen_kl", kl}});
-            if (i == found.start && kl < best_kl) {
-                best = &candidates[i];
-                best_kl = kl;
-            }
+            if (kl >= least) continue;
+            least = kl;
+            kept = &candidates[i].kept;
+            story["kept"] = candidates[i].criterion;
         }
         story["candidates"] = std::move(rows);
-        story["unseen_kl"] = best_kl;
+        story["unseen_kl"] = least;
         story["unseen_tokens"] = probe.whole().all.tokens;
-        story["kept"] = best == nullptr ? "search" : "start";
-        return best == nullptr ? found.kept : best->kept;
+        return *kept;
     }
 
     /// The plan with the reasons and warnings of any other.
@@ -286,11 +313,15 @@ private:
 
     const MeasuredSelectionInput& input_;
     std::stop_token stop_;
-    ProbeParts parts_;
+    std::vector<TokenWindows> parts_;
     MaskProbeOptions options_;
     NativeModel model_;
-    std::int64_t measurements_ = 0;       ///< on the whole search set
-    std::int64_t part_measurements_ = 0;  ///< on a part of it
+    std::vector<std::string> scopes_;  ///< of the candidates
+    Clock::time_point begin_;
+    bool is_searching_ = false;  ///< every criterion has been measured
+    double best_ = 0;
+    std::int64_t measurements_ = 0;  ///< of plans, since the search began
+    std::int64_t expansions_ = 0;
     std::int64_t search_tokens_ = 0;
 };
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/thread_pool.h"
-#include "data/dataset.h"
 #include "model/model_source.h"
+#include "pipeline/probe_windows.h"
 #include "prune/expert_plan.h"
 #include "prune/select_experts.h"
 #include "routing/expert_stats.h"
@@ -22,25 +22,24 @@ inline constexpr std::string_view kMeasuredSelection = "auto";
 struct MeasuredSelectionInput {
     const ModelSource& model;
     const ExpertStats& stats;
-    SelectOptions options;  ///< its criterion is not looked at
-    /// Tokens that calibration did not see. Every fourth window is kept from the search and decides
-    /// at the end whether its result stands.
-    TokenWindows probe;
-    double seconds = 120;               ///< for the search, once every criterion is measured
-    std::int64_t max_measurements = 0;  ///< ends the search too, independent of the clock; 0 = none
+    SelectOptions options;       ///< its criterion is not looked at
+    SearchWindows windows;       ///< to search on, and to check the result on
+    double seconds = 120;        ///< for the search, once every criterion is measured
+    std::int64_t max_tries = 0;  ///< expansions and measurements; independent of the clock; 0 = any
     ThreadPool& pool;
     std::function<void(double fraction, const std::string& text)> progress = {};
 };
 
-/// The experts whose removal moves the model's predictions least, found by measuring: every
-/// criterion's choice first, then exchanges around the cut. On the windows kept back it must be no
-/// worse than the best criterion alone, or that one is taken. With the scope Across experts of
-/// different layers are exchanged, too. The plan's reasons tell it under
-/// "search": {"start", "kept" ("search"|"start"), "seconds", "measurements", "part_measurements",
-/// "swaps", "moves", "layers_taken", "exhausted", "candidates": [{"criterion", "kl", "unseen_kl"}],
-/// "kl", "unseen_kl", "search_tokens", "unseen_tokens"}.
-/// @throws Error RunRecipe as select_experts(), DataEmpty for a probe set of less than two windows;
-/// Cancelled
+/// The experts whose removal moves the model's predictions least, found by measuring: see
+/// search_plan(). On the windows that the search does not see, the result must be no worse than
+/// any criterion alone, or the best of those is taken. With the scope Across experts may stay in
+/// one layer for others in another. The cost is expanded by the torch module.
+///
+/// The plan's reasons tell it under "search": {"start", "kept" ("search", or the criterion taken
+/// instead), "seconds", "measurements", "expansions", "swaps", "moves", "exhausted", "kl",
+/// "start_kl", "thinned_kl", "search_unseen_kl", "unseen_kl", "search_tokens", "unseen_tokens",
+/// "candidates": [{"criterion", "scope", "kl" (on a part of what is searched on), "unseen_kl"}]}.
+/// @throws Error RunRecipe as select_experts(); RunModule; Cancelled
 ExpertPlan select_by_measurement(const MeasuredSelectionInput& input, std::stop_token stop = {});
 
 }  // namespace espalier

@@ -21,4 +21,15 @@ struct ProbeRequest {
 /// without any text
 TokenWindows read_probe_windows(const ModelSource& model, const ProbeRequest& request);
 
+/// Texts for a search, and others that decide at the end whether its result stands.
+struct SearchWindows {
+    TokenWindows seen;
+    TokenWindows unseen;
+};
+
+/// What calibration read, up to request.max_tokens, and a probe of it or of a file of its own. Of a
+/// file alone every fourth window stays unseen.
+/// @throws as read_probe_windows(); Error DataEmpty if one side would be without a window
+SearchWindows read_search_windows(const ModelSource& model, const ProbeRequest& request);
+
 }  // namespace espalier

@@ -29,7 +29,7 @@ struct PruneConfig {
     std::string stats_path = {};
     double search_seconds = 120;
     std::int64_t search_tries = 0;
-    std::int64_t search_tokens = 16'384;
+    std::int64_t search_tokens = 65'536;
     std::string probe_file;
     std::int64_t routing_tokens = 4096;
     std::string limits_file = {};
@@ -75,11 +75,12 @@ void visit_fields(Config& config, Visitor&& visit) {
           "in place of experts, needs those that it was made from");
     visit("search_seconds", config.search_seconds, "For auto: time for the search");
     visit("search_tries", config.search_tries,
-          "For auto: most measurements; 0 = no limit. Without it, the machine's speed decides");
-    visit("search_tokens", config.search_tokens, "For auto and rounds: tokens to measure on");
+          "For auto: most plans tried; 0 = no limit. Without it, the machine's speed decides");
+    visit("search_tokens", config.search_tokens,
+          "For auto: tokens of the calibration texts to search on; for rounds: tokens to measure on");
     visit("probe_file", config.probe_file,
           "For auto and rounds: a probe set in place of what calibration kept out of the recipe's "
-          "data");
+          "data, to check the search's result or to measure each round on");
     visit("routing_tokens", config.routing_tokens,
           "Tokens on which the routing is compared with the original's; 0 = not compared");
     visit("limits_file", config.limits_file, "Limits for routing in place of the project's own");

@@ -9,10 +9,10 @@
 
 #include "base/thread_pool.h"
 #include "data/dataset.h"
+#include "eval/expert_projector.h"
 #include "model/expert_mask.h"
 #include "model/forward_observer.h"
 #include "model/model_source.h"
-#include "pipeline/flip_estimator.h"
 
 namespace espalier {
 
@@ -26,11 +26,12 @@ public:
     virtual void trace(const ModelSource& model, const std::vector<std::vector<std::int32_t>>& ids,
                        const ExpertMask& mask, ForwardObserver& observer, std::stop_token stop) = 0;
 
-    /// Estimates what flips of single experts cost on these windows; keeps `model` and `pool` by
-    /// reference. @param seed of the labels that are drawn from the predictions
-    virtual std::unique_ptr<FlipEstimator> flip_estimator(const ModelSource& model,
-                                                          TokenWindows windows, std::uint64_t seed,
-                                                          ThreadPool& pool) = 0;
+    /// Projects experts on these windows; keeps `model` and `pool` by reference.
+    /// @param seed of the labels that are drawn from the predictions
+    virtual std::unique_ptr<ExpertProjector> expert_projector(const ModelSource& model,
+                                                              TokenWindows windows,
+                                                              std::uint64_t seed,
+                                                              ThreadPool& pool) = 0;
 };
 
 void register_torch_services(std::unique_ptr<TorchServices> services);

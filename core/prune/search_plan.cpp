@@ -1,8 +1,10 @@
 #include "prune/search_plan.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -10,13 +12,22 @@
 namespace espalier {
 namespace {
 
-/// Candidates this much worse than the best have no layer worth a try.
-constexpr double kWorthTrying = 2.0;
-/// Experts on either side of the cut that are tried first; each round doubles it.
-constexpr std::size_t kFirstReach = 4;
+/// So many of the candidates are measured on all data.
+constexpr std::size_t kFinalists = 3;
+/// Thinning expands the cost anew once these shares of what has to go are gone.
+/// Thinning expands the cost anew once these shares of what has to go are gone.
+constexpr std::array kExpandedAt = {0.0, 0.6};
+/// A layer is thinned in so many steps at most.
+constexpr std::int64_t kMaxSteps = 64;
+/// Experts that are gone whose return is tried with every partner.
+constexpr std::size_t kReach = 4;
+/// Parts of the data after which a choice that has cost no less is given up.
+constexpr std::size_t kPartsToTell = 2;
+/// Changes of the cost that are none.
+constexpr double kNothing = -1e-9;
 
 bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
-    return std::find(ids.begin(), ids.end(), id) != ids.end();
+    return std::binary_search(ids.begin(), ids.end(), id);
 }
 
 std::vector<std::int32_t> with(std::vector<std::int32_t> ids, std::int32_t id) {
@@ -29,22 +40,46 @@ std::vector<std::int32_t> without(std::vector<std::int32_t> ids, std::int32_t id
     return ids;
 }
 
-struct TriedExpert {
-    std::int32_t expert = 0;
-    double change = 0;  ///< of the cost
-};
+/// Of each part of the data.
+using Costs = std::vector<double>;
 
-void sort_by_change(std::vector<TriedExpert>& tried) {
-    std::stable_sort(tried.begin(), tried.end(), [](const TriedExpert& a, const TriedExpert& b) {
-        return a.change < b.change;
-    });
+double mean_of(const Costs& costs) {
+    double sum = 0;
+    for (const double cost : costs) sum += cost;
+    return sum / static_cast<double>(costs.size());
 }
 
-struct TriedLayer {
-    std::int64_t layer = 0;
-    std::vector<TriedExpert> gains;   ///< by experts that come back
-    std::vector<TriedExpert> losses;  ///< by experts that go
+/// Of costs on the first parts from those of another choice.
+struct Difference {
+    double mean = 0;
+    double error = 0;  ///< standard error of the mean; 0 of one part
 };
+
+Difference difference(const Costs& trial, const Costs& now) {
+    const auto count = static_cast<double>(trial.size());
+    double sum = 0;
+    double squares = 0;
+    for (std::size_t i = 0; i < trial.size(); ++i) {
+        const double change = trial[i] - now[i];
+        sum += change;
+        squares += change * change;
+    }
+    if (trial.size() < 2) return {sum, 0};
+    const double variance = std::max(0.0, (squares - sum * sum / count) / (count - 1));
+    return {sum / count, std::sqrt(variance / count)};
+}
+
+/// An expert and what its flip should change.
+struct Flip {
+    std::int64_t layer = 0;
+    std::int32_t expert = 0;
+    double change = 0;
+};
+
+void sort_by_change(std::vector<Flip>& flips) {
+    std::stable_sort(flips.begin(), flips.end(),
+                     [](const Flip& a, const Flip& b) { return a.change < b.change; });
+}
 
 /// One expert comes back, another goes.
 struct Exchange {
@@ -52,290 +87,334 @@ struct Exchange {
     std::int32_t back = 0;
     std::int64_t gone_layer = 0;  ///< where one goes
     std::int32_t gone = 0;
-    double change = 0;  ///< expected, of the cost
+    double change = 0;
 };
 
-/// Another choice for a whole layer.
-struct LayerChoice {
-    std::int64_t layer = 0;
-    std::vector<std::int32_t> experts;
-    double change = 0;  ///< expected, of the cost
+void apply(const Exchange& exchange, KeptExperts& kept) {
+    auto& grown = kept.at(exchange.layer);
+    grown = with(grown, exchange.back);
+    auto& shrunk = kept.at(exchange.gone_layer);
+    shrunk = without(shrunk, exchange.gone);
+}
+
+/// What may be flipped.
+class Flips {
+public:
+    explicit Flips(const SearchLimits& limits) : limits_(limits) {}
+
+    std::vector<Flip> removals(const CostExpansion& cost, std::int64_t layer,
+                               const std::vector<std::int32_t>& kept) const {
+        std::vector<Flip> flips;
+        for (const std::int32_t e : kept) {
+            if (is_listed(limits_.locked, layer, e)) continue;
+            flips.push_back({layer, e, cost.change(layer, without(kept, e))});
+        }
+        sort_by_change(flips);
+        return flips;
+    }
+    std::vector<Flip> returns(const CostExpansion& cost, std::int64_t layer,
+                              const std::vector<std::int32_t>& kept) const {
+        std::vector<Flip> flips;
+        for (std::int32_t e = 0; e < limits_.num_experts; ++e) {
+            if (contains(kept, e) || is_forced_out(layer, e)) continue;
+            flips.push_back({layer, e, cost.change(layer, with(kept, e))});
+        }
+        sort_by_change(flips);
+        return flips;
+    }
+    bool is_forced_out(std::int64_t layer, std::int32_t expert) const {
+        return is_listed(limits_.forced_out, layer, expert);
+    }
+    std::int64_t group_of(std::int32_t expert) const {
+        return expert / (limits_.num_experts / limits_.num_groups);
+    }
+    std::int64_t count_group(const std::vector<std::int32_t>& ids, std::int64_t group) const {
+        return std::count_if(ids.begin(), ids.end(),
+                             [&](std::int32_t id) { return group_of(id) == group; });
+    }
+
+private:
+    static bool is_listed(const KeptExperts& lists, std::int64_t layer, std::int32_t expert) {
+        const auto found = lists.find(layer);
+        return found != lists.end() &&
+               std::find(found->second.begin(), found->second.end(), expert) != found->second.end();
+    }
+
+    const SearchLimits& limits_;
+};
+
+/// What exchanges begin with.
+struct Start {
+    KeptExperts kept;
+    Costs costs;
 };
 
 class Search {
 public:
-    explicit Search(const SearchProblem& problem) : problem_(problem) {}
+    explicit Search(const SearchProblem& problem)
+        : problem_(problem), limits_(problem.limits), flips_(problem.limits) {}
 
     SearchResult run() {
-        start_from_the_best_candidate();
-        order_experts();
-        take_layers_over();
-        exchange_experts();
-        result_.kept = kept_;
-        result_.cost = cost_;
+        const Start best = best_candidate();
+        if (problem_.begin) problem_.begin();
+        start_from(best);
+        exchange();
+        if (may_go_on()) {
+            const KeptExperts thinned = thin(best.kept);
+            start_from({thinned, measure(thinned)});
+            result_.thinned_cost = mean_of(costs_);
+            exchange();
+        }
         return std::move(result_);
     }
 
 private:
-    bool may_go_on() const { return problem_.may_go_on(); }
-    /// @return whether it is the best so far, and now the choice
-    bool accept(const KeptExperts& trial) {
-        const double cost = problem_.measure(trial);
-        if (cost >= cost_) return false;
-        cost_ = cost;
-        kept_ = trial;
-        if (problem_.settle) problem_.settle(kept_);
-        if (problem_.progress) problem_.progress(cost_);
-        return true;
+    bool may_go_on() const { return problem_.used() < 1; }
+
+    Costs measure(const KeptExperts& kept) const {
+        Costs costs;
+        for (std::size_t part = 0; part < problem_.num_parts; ++part) {
+            costs.push_back(problem_.measure(kept, part));
+        }
+        return costs;
     }
-    KeptExperts changed(std::int64_t layer, std::vector<std::int32_t> experts) const {
-        KeptExperts trial = kept_;
-        trial[layer] = std::move(experts);
-        return trial;
+    /// Nothing, as soon as it is clear that it costs no less than the choice, by more than chance.
+    std::optional<Costs> measure_if_lower(const KeptExperts& kept) const {
+        Costs costs;
+        for (std::size_t part = 0; part < problem_.num_parts; ++part) {
+            costs.push_back(problem_.measure(kept, part));
+            const Difference so_far = difference(costs, costs_);
+            if (costs.size() >= kPartsToTell && so_far.mean >= 0) return std::nullopt;
+        }
+        const Difference all = difference(costs, costs_);
+        if (all.mean >= -all.error) return std::nullopt;
+        return costs;
     }
 
-    void start_from_the_best_candidate() {
+    /// What the exchanges that follow are made to.
+    void start_from(const Start& start) {
+        kept_ = start.kept;
+        costs_ = start.costs;
+        swaps_ = moves_ = 0;
+        if (problem_.settle) problem_.settle(kept_);
+        remember();
+    }
+    /// As the result, if it is the best so far.
+    void remember() {
+        const double cost = mean_of(costs_);
+        if (!result_.kept.empty() && cost >= result_.cost) return;
+        result_.kept = kept_;
+        result_.cost = cost;
+        result_.swaps = swaps_;
+        result_.moves = moves_;
+        if (problem_.progress) problem_.progress(cost);
+    }
+
+    /// By a part of the data; those ahead are told apart by all of it.
+    Start best_candidate() {
         if (problem_.candidates.empty()) {
             throw Error(ErrorCode::RunRecipe, "There is no ranking of the experts to start from.",
                         "Name at least one criterion.");
         }
+        std::vector<std::size_t> order;
         for (const SearchCandidate& candidate : problem_.candidates) {
-            const double cost = problem_.measure(candidate.kept);
-            result_.candidates.push_back({candidate.criterion, cost});
-            if (cost >= cost_) continue;
-            cost_ = cost;
-            kept_ = candidate.kept;
-            result_.start = result_.candidates.size() - 1;
-            if (problem_.progress) problem_.progress(cost_);
+            order.push_back(order.size());
+            result_.candidates.push_back(
+                {candidate.criterion, problem_.measure(candidate.kept, 0)});
         }
-        if (problem_.settle) problem_.settle(kept_);
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            return result_.candidates[a].cost < result_.candidates[b].cost;
+        });
+        order.resize(std::min(order.size(), kFinalists));
+        result_.start_cost = std::numeric_limits<double>::infinity();
+        Start best;
+        for (const std::size_t i : order) {
+            Costs costs = measure(problem_.candidates[i].kept);
+            const double cost = mean_of(costs);
+            if (cost >= result_.start_cost) continue;
+            result_.start = i;
+            result_.start_cost = cost;
+            best = {problem_.candidates[i].kept, std::move(costs)};
+            if (problem_.progress) problem_.progress(cost);
+        }
+        return best;
     }
 
-    /// Mean place over the candidates' orders: who is near the cut.
-    void order_experts() {
-        const auto experts = static_cast<std::size_t>(problem_.limits.num_experts);
-        for (const auto& [layer, kept] : kept_) {
-            std::vector<std::size_t> place(experts, 0);
-            for (const SearchCandidate& candidate : problem_.candidates) {
-                const auto& order = candidate.order.at(layer);
-                for (std::size_t i = 0; i < order.size(); ++i) {
-                    place[static_cast<std::size_t>(order[i])] += i;
-                }
+    // Thinning
+
+    /// As many experts as `like` has in each layer, or over all where they may move.
+    KeptExperts thin(const KeptExperts& like) const {
+        KeptExperts kept;
+        for (const auto& [layer, some] : like) {
+            for (std::int32_t e = 0; e < limits_.num_experts; ++e) {
+                if (!flips_.is_forced_out(layer, e)) kept[layer].push_back(e);
             }
-            auto& order = order_[layer];
-            for (std::size_t e = 0; e < experts; ++e) {
-                order.push_back(static_cast<std::int32_t>(e));
+        }
+        const std::int64_t all = still_to_go(kept, like);
+        for (std::size_t i = 0; i < kExpandedAt.size(); ++i) {
+            if (i > 0 && !may_go_on()) break;
+            const double until = i + 1 < kExpandedAt.size() ? kExpandedAt[i + 1] : 1.0;
+            const auto rest = static_cast<std::int64_t>(static_cast<double>(all) * (1 - until));
+            const auto cost = problem_.expand(kept, SearchProblem::Reach::Thinning);
+            while (still_to_go(kept, like) > rest) remove_some(*cost, like, kept);
+        }
+        return kept;
+    }
+
+    static std::int64_t still_to_go(const KeptExperts& kept, const KeptExperts& like) {
+        std::int64_t rest = 0;
+        for (const auto& [layer, ids] : like) {
+            rest += static_cast<std::int64_t>(kept.at(layer).size()) -
+                    static_cast<std::int64_t>(ids.size());
+        }
+        return rest;
+    }
+
+    /// A step in each layer.
+    void remove_some(CostExpansion& cost, const KeptExperts& like, KeptExperts& kept) const {
+        if (limits_.moves_between_layers) return remove_across(cost, like, kept);
+        for (auto& [layer, ids] : kept) {
+            std::int64_t most = (limits_.num_experts + kMaxSteps - 1) / kMaxSteps;
+            for (const Flip& flip : flips_.removals(cost, layer, ids)) {
+                if (most == 0) break;
+                const std::int64_t group = flips_.group_of(flip.expert);
+                if (flips_.count_group(ids, group) <= flips_.count_group(like.at(layer), group))
+                    continue;
+                ids = without(ids, flip.expert);
+                --most;
             }
-            std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-                return place[static_cast<std::size_t>(a)] < place[static_cast<std::size_t>(b)];
-            });
+            cost.take(layer, ids);
         }
     }
 
-    /// For each layer, the candidate that seems best there; then as many of these as do it.
-    void take_layers_over() {
-        std::vector<LayerChoice> choices;
-        std::size_t part = 0;
-        for (const auto& [layer, start] : kept_) {
-            const double now = problem_.measure_part(kept_, part);
-            LayerChoice best{layer, start, 0};
-            for (const auto& experts : other_choices(layer)) {
-                if (!may_go_on()) break;
-                const double change = problem_.measure_part(changed(layer, experts), part) - now;
-                if (change < best.change) best = {layer, experts, change};
-            }
-            if (best.change < 0) choices.push_back(std::move(best));
-            part = (part + 1) % problem_.num_parts;
+    /// The cheapest of all layers, one a layer at most.
+    void remove_across(CostExpansion& cost, const KeptExperts& like, KeptExperts& kept) const {
+        std::vector<Flip> cheapest;
+        for (const auto& [layer, ids] : kept) {
+            if (static_cast<std::int64_t>(ids.size()) <= limits_.least) continue;
+            const auto removals = flips_.removals(cost, layer, ids);
+            if (!removals.empty()) cheapest.push_back(removals.front());
         }
-        result_.layers_taken =
-            static_cast<std::int64_t>(take_most(choices, [](auto& trial, const auto& choice) {
-                trial[choice.layer] = choice.experts;
-            }));
+        sort_by_change(cheapest);
+        const auto half = static_cast<std::int64_t>(cheapest.size() + 1) / 2;
+        cheapest.resize(static_cast<std::size_t>(std::min(half, still_to_go(kept, like))));
+        for (const Flip& flip : cheapest) {
+            auto& ids = kept.at(flip.layer);
+            ids = without(ids, flip.expert);
+            cost.take(flip.layer, ids);
+        }
     }
 
-    /// What the candidates that come near the best have in a layer, each choice once; none that
-    /// keeps more or fewer.
-    std::vector<std::vector<std::int32_t>> other_choices(std::int64_t layer) const {
-        std::vector<std::vector<std::int32_t>> choices;
-        for (std::size_t i = 0; i < problem_.candidates.size(); ++i) {
-            if (result_.candidates[i].cost > kWorthTrying * cost_) continue;
-            const auto& experts = problem_.candidates[i].kept.at(layer);
-            if (experts == kept_.at(layer)) continue;
-            if (experts.size() != kept_.at(layer).size()) continue;
-            if (std::find(choices.begin(), choices.end(), experts) == choices.end()) {
-                choices.push_back(experts);
-            }
+    // Exchanges
+
+    /// Rounds, each on other data, until none helps.
+    void exchange() {
+        std::size_t failed = 0;  // in a row
+        while (failed < problem_.num_expansions && may_go_on()) {
+            const auto cost = problem_.expand(kept_, SearchProblem::Reach::Exchanges);
+            failed = take_most(promising(*cost)) ? 0 : failed + 1;
         }
-        return choices;
+        result_.is_exhausted = failed >= problem_.num_expansions;
     }
 
-    /// Makes the changes together, or the better half of them, and so on, until the cost falls.
-    /// Those made are left in `changes`. @return how many
-    template <typename Change, typename Apply>
-    std::size_t take_most(std::vector<Change>& changes, Apply&& apply) {
-        std::stable_sort(changes.begin(), changes.end(),
-                         [](const Change& a, const Change& b) { return a.change < b.change; });
-        while (!changes.empty() && may_go_on()) {
+    /// Makes the exchanges, or the better half of them, and so on, until the cost falls.
+    bool take_most(std::vector<Exchange> exchanges) {
+        while (!exchanges.empty() && may_go_on()) {
             KeptExperts trial = kept_;
-            for (const Change& change : changes) apply(trial, change);
-            if (accept(trial)) return changes.size();
-            changes.resize(changes.size() / 2);
+            for (const Exchange& exchange : exchanges) apply(exchange, trial);
+            if (auto costs = measure_if_lower(trial)) {
+                kept_ = std::move(trial);
+                costs_ = std::move(*costs);
+                count(exchanges);
+                if (problem_.settle) problem_.settle(kept_);
+                remember();
+                return true;
+            }
+            exchanges.resize(exchanges.size() / 2);
         }
-        return 0;
+        return false;
     }
 
-    void exchange_experts() {
-        const auto experts = static_cast<std::size_t>(problem_.limits.num_experts);
-        std::size_t reach = kFirstReach;
-        std::size_t failed_parts = 0;  // in a row, at full reach
-        for (std::size_t round = 0; failed_parts < problem_.num_parts; ++round) {
-            std::vector<Exchange> swaps = promising(reach, round % problem_.num_parts);
-            const std::size_t made = take_most(swaps, [](auto& trial, const Exchange& swap) {
-                trial[swap.layer] = with(trial[swap.layer], swap.back);
-                trial[swap.gone_layer] = without(trial[swap.gone_layer], swap.gone);
-            });
-            count(swaps, made);
-            if (!may_go_on()) return;
-            if (made > 0) {
-                failed_parts = 0;
-            } else if (reach >= experts) {
-                ++failed_parts;
-            } else {
-                reach *= 2;
+    void count(const std::vector<Exchange>& exchanges) {
+        swaps_ += static_cast<std::int64_t>(exchanges.size());
+        moves_ += std::count_if(exchanges.begin(), exchanges.end(), [](const Exchange& exchange) {
+            return exchange.layer != exchange.gone_layer;
+        });
+    }
+
+    /// The best of each layer and, where experts may move, between layers; the most promising
+    /// first. Each is told as if the others before it were made.
+    std::vector<Exchange> promising(CostExpansion& cost) const {
+        std::vector<Exchange> exchanges;
+        KeptExperts kept = kept_;
+        const auto take = [&](const Exchange& exchange) {
+            if (exchange.change >= kNothing) return false;
+            apply(exchange, kept);
+            cost.take(exchange.layer, kept.at(exchange.layer));
+            if (exchange.gone_layer != exchange.layer)
+                cost.take(exchange.gone_layer, kept.at(exchange.gone_layer));
+            exchanges.push_back(exchange);
+            return true;
+        };
+        if (limits_.moves_between_layers) {
+            while (exchanges.size() < kept.size() && take(best_between_layers(cost, kept))) {
             }
         }
-        result_.is_exhausted = true;
-    }
-
-    void count(const std::vector<Exchange>& swaps, std::size_t made) {
-        result_.swaps += static_cast<std::int64_t>(made);
-        for (std::size_t i = 0; i < made; ++i) {
-            if (swaps[i].layer != swaps[i].gone_layer) ++result_.moves;
-        }
-    }
-
-    /// Exchanges that should lower the cost; an expert is in one at most.
-    std::vector<Exchange> promising(std::size_t reach, std::size_t part) {
-        std::vector<TriedLayer> tried = try_experts(reach, part);
-        std::vector<Exchange> exchanges;
-        for (TriedLayer& layer : tried) pair_up(layer, exchanges);
-        if (problem_.limits.moves_between_layers) pair_up_layers(tried, exchanges);
+        const auto moved = static_cast<std::ptrdiff_t>(exchanges.size());
+        for (const auto& [layer, ids] : kept_) take(best_in_layer(cost, layer, kept.at(layer)));
+        // Moves build on each other, so they stay in order.
+        std::stable_sort(exchanges.begin() + moved, exchanges.end(),
+                         [](const auto& a, const auto& b) { return a.change < b.change; });
         return exchanges;
     }
 
-    std::vector<TriedLayer> try_experts(std::size_t reach, std::size_t part) {
-        std::vector<TriedLayer> tried;
-        const double now = problem_.measure_part(kept_, part);
-        for (const auto& [layer, order] : order_) {
-            if (!may_go_on()) break;
-            std::vector<TriedExpert> gains;
-            for (const std::int32_t expert : removed_near_the_cut(layer, reach)) {
-                const auto trial = changed(layer, with(kept_[layer], expert));
-                gains.push_back({expert, problem_.measure_part(trial, part) - now});
+    Exchange best_in_layer(const CostExpansion& cost, std::int64_t layer,
+                           const std::vector<std::int32_t>& kept) const {
+        Exchange best;
+        std::vector<Flip> returns = flips_.returns(cost, layer, kept);
+        returns.resize(std::min(returns.size(), kReach));
+        for (const Flip& back : returns) {
+            const auto grown = with(kept, back.expert);
+            for (const Flip& gone : flips_.removals(cost, layer, grown)) {
+                if (gone.change >= best.change) break;
+                if (gone.expert == back.expert) continue;
+                if (flips_.group_of(gone.expert) != flips_.group_of(back.expert)) continue;
+                best = {layer, back.expert, layer, gone.expert, gone.change};
+                break;
             }
-            if (gains.empty() || !may_go_on()) continue;
-            sort_by_change(gains);
-            // The best one back, so that there are never fewer than the layer keeps.
-            const auto base = with(kept_[layer], gains.front().expert);
-            std::vector<TriedExpert> losses;
-            for (const std::int32_t expert : kept_near_the_cut(layer, reach)) {
-                const auto trial = changed(layer, without(base, expert));
-                losses.push_back(
-                    {expert, problem_.measure_part(trial, part) - now - gains.front().change});
-            }
-            sort_by_change(losses);
-            tried.push_back({layer, std::move(gains), std::move(losses)});
         }
-        return tried;
+        return best;
     }
 
-    /// Within a layer. What found no partner stays in `tried`.
-    void pair_up(TriedLayer& tried, std::vector<Exchange>& exchanges) const {
-        std::vector<TriedExpert> left;
-        for (const TriedExpert& gain : tried.gains) {
-            const auto loss = std::find_if(
-                tried.losses.begin(), tried.losses.end(),
-                [&](const auto& other) { return is_same_group(other.expert, gain.expert); });
-            if (loss == tried.losses.end() || gain.change + loss->change >= 0) {
-                left.push_back(gain);
-                continue;
+    Exchange best_between_layers(const CostExpansion& cost, const KeptExperts& kept) const {
+        std::vector<Flip> returns;
+        std::vector<Flip> removals;
+        for (const auto& [layer, ids] : kept) {
+            const auto back = flips_.returns(cost, layer, ids);
+            if (!back.empty()) returns.push_back(back.front());
+            if (static_cast<std::int64_t>(ids.size()) <= limits_.least) continue;
+            const auto gone = flips_.removals(cost, layer, ids);
+            if (!gone.empty()) removals.push_back(gone.front());
+        }
+        Exchange best;
+        for (const Flip& back : returns) {
+            for (const Flip& gone : removals) {
+                const double change = back.change + gone.change;
+                if (back.layer == gone.layer || change >= best.change) continue;
+                best = {back.layer, back.expert, gone.layer, gone.expert, change};
             }
-            exchanges.push_back(
-                {tried.layer, gain.expert, tried.layer, loss->expert, gain.change + loss->change});
-            tried.losses.erase(loss);
         }
-        tried.gains = std::move(left);
-    }
-
-    /// Between layers: the best that come back with the best that go. A layer either gains or
-    /// loses, so that any part of the exchanges leaves each of them enough.
-    void pair_up_layers(const std::vector<TriedLayer>& tried,
-                        std::vector<Exchange>& exchanges) const {
-        std::vector<std::pair<std::int64_t, TriedExpert>> gains;
-        std::vector<std::pair<std::int64_t, TriedExpert>> losses;
-        for (const TriedLayer& layer : tried) {
-            for (const TriedExpert& gain : layer.gains) gains.emplace_back(layer.layer, gain);
-            for (const TriedExpert& loss : layer.losses) losses.emplace_back(layer.layer, loss);
-        }
-        const auto is_better = [](const auto& a, const auto& b) {
-            return a.second.change < b.second.change;
-        };
-        std::stable_sort(gains.begin(), gains.end(), is_better);
-        std::stable_sort(losses.begin(), losses.end(), is_better);
-        std::map<std::int64_t, std::int64_t> grown;  // negative: experts that go
-        for (const auto& [layer, gain] : gains) {
-            if (grown[layer] < 0) continue;
-            const auto loss = std::find_if(losses.begin(), losses.end(), [&](const auto& other) {
-                return other.first != layer && may_shrink(other.first, grown[other.first]);
-            });
-            if (loss == losses.end() || gain.change + loss->second.change >= 0) continue;
-            exchanges.push_back({layer, gain.expert, loss->first, loss->second.expert,
-                                 gain.change + loss->second.change});
-            ++grown[layer];
-            --grown[loss->first];
-            losses.erase(loss);
-        }
-    }
-    bool may_shrink(std::int64_t layer, std::int64_t grown) const {
-        const auto kept = static_cast<std::int64_t>(kept_.at(layer).size());
-        return grown <= 0 && kept + grown > problem_.limits.least;
-    }
-
-    /// The best of those that go, the first in order first.
-    std::vector<std::int32_t> removed_near_the_cut(std::int64_t layer, std::size_t reach) const {
-        std::vector<std::int32_t> found;
-        for (const std::int32_t expert : order_.at(layer)) {
-            if (found.size() == reach) break;
-            if (contains(kept_.at(layer), expert)) continue;
-            if (!is_listed(problem_.limits.forced_out, layer, expert)) found.push_back(expert);
-        }
-        return found;
-    }
-    /// The worst of those that stay, the last in order first.
-    std::vector<std::int32_t> kept_near_the_cut(std::int64_t layer, std::size_t reach) const {
-        std::vector<std::int32_t> found;
-        const auto& order = order_.at(layer);
-        for (auto expert = order.rbegin(); expert != order.rend(); ++expert) {
-            if (found.size() == reach) break;
-            if (!contains(kept_.at(layer), *expert)) continue;
-            if (!is_listed(problem_.limits.locked, layer, *expert)) found.push_back(*expert);
-        }
-        return found;
-    }
-    static bool is_listed(const KeptExperts& lists, std::int64_t layer, std::int32_t expert) {
-        const auto found = lists.find(layer);
-        return found != lists.end() && contains(found->second, expert);
-    }
-    bool is_same_group(std::int32_t a, std::int32_t b) const {
-        const std::int64_t size = problem_.limits.num_experts / problem_.limits.num_groups;
-        return a / size == b / size;
+        return best;
     }
 
     const SearchProblem& problem_;
+    const SearchLimits& limits_;
+    Flips flips_;
     SearchResult result_;
     KeptExperts kept_;
-    KeptExperts order_;
-    double cost_ = std::numeric_limits<double>::infinity();
+    Costs costs_;  ///< of the choice
+    std::int64_t swaps_ = 0;
+    std::int64_t moves_ = 0;
 };
 
 }  // namespace

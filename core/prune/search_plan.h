@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +16,6 @@ using KeptExperts = std::map<std::int64_t, std::vector<std::int32_t>>;
 struct SearchCandidate {
     std::string criterion;
     KeptExperts kept;
-    KeptExperts order;  ///< all experts of each layer from the best to the worst
 };
 
 /// What the search may not do.
@@ -29,6 +30,17 @@ struct SearchLimits {
     std::int64_t least = 1;
 };
 
+/// The cost near a choice, as a function that is cheap to ask.
+class CostExpansion {
+public:
+    virtual ~CostExpansion() = default;
+    /// What the cost should change by if the layer kept these instead; infinite where they are too
+    /// few.
+    virtual double change(std::int64_t layer, const std::vector<std::int32_t>& kept) const = 0;
+    /// Later changes are those from here.
+    virtual void take(std::int64_t layer, const std::vector<std::int32_t>& kept) = 0;
+};
+
 struct MeasuredCandidate {
     std::string criterion;
     double cost = 0;
@@ -37,38 +49,48 @@ struct MeasuredCandidate {
 struct SearchResult {
     KeptExperts kept;
     double cost = 0;
-    std::vector<MeasuredCandidate> candidates;  ///< as given, each alone
+    std::vector<MeasuredCandidate> candidates;  ///< as given, each alone, on the first part
     std::size_t start = 0;                      ///< the best of them
-    std::int64_t layers_taken = 0;              ///< layers taken over from another candidate
-    std::int64_t swaps = 0;                     ///< experts exchanged after that
-    std::int64_t moves = 0;                     ///< of these, for one in another layer
+    double start_cost = 0;                      ///< on all data, as `cost`
+    std::optional<double> thinned_cost;         ///< before any exchange; none without time for it
+    std::int64_t swaps = 0;                     ///< exchanges on the way to the result
+    std::int64_t moves = 0;                     ///< of these, for an expert of another layer
     bool is_exhausted = false;  ///< no exchange was left to try: the time was not used up
 };
 
 struct SearchProblem {
     std::vector<SearchCandidate> candidates;
     SearchLimits limits;
-    /// What a choice costs, e.g. the KL divergence from the whole model; lower is better.
-    std::function<double(const KeptExperts&)> measure;
-    /// The same on a part of the data, quicker; only costs of the same part are compared. One
-    /// expert more or less than the choice should have may be asked for.
-    std::function<double(const KeptExperts&, std::size_t part)> measure_part;
-    std::size_t num_parts = 1;
+    /// What a choice costs on a part of the data, e.g. the KL divergence from the whole model;
+    /// lower is better.
+    std::function<double(const KeptExperts&, std::size_t part)> measure;
+    std::size_t num_parts = 1;  ///< of about the same size
+    /// How far from the choice an expansion is asked.
+    enum class Reach { Exchanges, Thinning };
+    /// Expands the cost about a choice, on other data with each call.
+    std::function<std::unique_ptr<CostExpansion>(const KeptExperts&, Reach)> expand;
+    std::size_t num_expansions = 1;  ///< that read all data once
     /// Told of each choice that later ones are variations of; may be empty.
     std::function<void(const KeptExperts&)> settle;
-    /// The candidates are measured whatever this says; then the search goes on while it is true.
-    std::function<bool()> may_go_on;
-    /// Told the lowest cost whenever there is a new one.
+    /// Told when all candidates have been measured: the time begins. May be empty.
+    std::function<void()> begin;
+    /// Share of the time that is used up; the search ends at 1.
+    std::function<double()> used;
+    /// Told the lowest cost whenever there is a new one; may be empty.
     std::function<void(double cost)> progress;
 };
 
-/// Looks for the experts whose removal costs least, by measuring. First the cheapest candidate;
-/// then each layer as each other candidate has it; then rounds of exchanges: every layer's experts
-/// around the cut are taken out or back one by one, measured on a part of the data, and the most
-/// promising pairs of all layers are exchanged together, fewer at a time until the cost of the
-/// whole falls. Rounds look further and further from the cut. Every layer keeps its number of
-/// experts, unless they may move between layers, and every group its share. The same measurements
-/// give the same answer.
+/// Looks for the experts whose removal costs least. It starts from the cheapest candidate, in
+/// rounds: an expansion of the cost says which exchange of an expert that is gone for one that
+/// stays should lower it most in each layer, and as many of them are made as lower it when
+/// measured: by more than its standard error over the parts of the data, so that no chance is
+/// learnt by heart. When no exchange helps any more, the same from another start: the whole model,
+/// thinned by the expansion, an expert at a time, expanded anew on the way. Every layer keeps its
+/// number of experts, unless they may move between layers, and every group its share. The same
+/// answers give the same result.
+///
+/// Thinning with new estimates on the way: Molchanov et al., "Importance Estimation for Neural
+/// Network Pruning", arXiv 1906.10771.
 /// @throws Error RunRecipe without candidates
 SearchResult search_plan(const SearchProblem& problem);
 

@@ -4,7 +4,7 @@
 #include "nn/torch_threads.h"
 #include "nn/trace.h"
 #include "pipeline/torch_services.h"
-#include "torch_services/torch_flip_estimator.h"
+#include "torch_services/torch_expert_projector.h"
 
 namespace espalier {
 namespace {
@@ -16,9 +16,10 @@ public:
         use_one_torch_thread();
         trace_model(model, ids, mask, observer, stop);
     }
-    std::unique_ptr<FlipEstimator> flip_estimator(const ModelSource& model, TokenWindows windows,
-                                                  std::uint64_t seed, ThreadPool& pool) override {
-        return make_flip_estimator(model, std::move(windows), {.seed = seed}, pool);
+    std::unique_ptr<ExpertProjector> expert_projector(const ModelSource& model,
+                                                      TokenWindows windows, std::uint64_t seed,
+                                                      ThreadPool& pool) override {
+        return make_expert_projector(model, std::move(windows), {.seed = seed}, pool);
     }
 };
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Selection by measurement beside the best single criterion, on the bundled sample: mean KL to the original on
-held-out texts that neither calibration nor search has seen, at 75, 50 and 25 % of the experts, calibrated on python
-and on the mix. Prints a table; about 20 minutes on two cores.
+"""Selection by measurement beside the best single criteria, on the bundled sample: mean KL to the original on
+held-out texts that neither calibration nor search has seen, at 75, 50 and 25 % of the experts. Twice: with as many
+experts in each layer, and with as many on the mean. Prints a table; about half an hour on two cores for one calibration.
 
-    [ESPALIER_CLI=path] tests/bench/auto_selection.py [FOLDER] [--seconds 120] [--threads 2] [--singles 4]
+    [ESPALIER_CLI=path] tests/bench/auto_selection.py [FOLDER] [--seconds 120] [--threads 2] [--singles 3]
+                                                      [--calibrated-on mix python] [--keep 24 16 8]
 """
 import argparse
 import json
@@ -24,11 +25,9 @@ def cli(threads, *arguments):
 
 
 def divergence(threads, plan, texts):
-    """By the names of the texts, and over all of them."""
     answer = cli(threads, "eval", SAMPLE / "model", "--perplexity", *texts, "--context", 512, "--reference",
                  SAMPLE / "model", "--expert-plan", plan)
-    by_text = {pathlib.Path(name).stem: row["mean"] for name, row in answer["kl"]["files"].items()}
-    return answer["kl"]["mean"], by_text
+    return answer["kl"]["mean"]
 
 
 def main():
@@ -36,14 +35,16 @@ def main():
     parser.add_argument("folder", nargs="?", type=pathlib.Path)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--singles", type=int, default=4, help="how many criteria stand against it")
+    parser.add_argument("--singles", type=int, default=3, help="how many criteria stand against it")
     parser.add_argument("--calibrated-on", nargs="+", default=["python", "mix"], choices=["python", "mix"])
+    parser.add_argument("--keep", nargs="+", type=int, default=[24, 16, 8])
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     threads = options.threads
-    print("| calibrated on | experts kept | best criterion | its KL | auto's KL | change | search, s | exchanges |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| calibrated on | experts kept | layers | best criterion | its KL | auto's KL | change | beside the best in equal layers "
+          "| search, s | plans measured | exchanges | taken |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name in options.calibrated_on:
         data = f"{name}={SAMPLE}/calibration/{name}.txt"
         texts = [SAMPLE / f"heldout/{text}.txt" for text in (["python"] if name == "python" else ["python", "cpp", "prose"])]
@@ -51,23 +52,27 @@ def main():
         if not stats.exists():
             cli(threads, "calibrate", SAMPLE / "model", "--data", data, "--tokens", 65536, "--context", 512, "--stats", "all",
                 "--out", stats)
-        for keep in (24, 16, 8):
-            plan = folder / f"{name}-{keep}-auto.json"
-            choice = ["select", SAMPLE / "model", "--stats", stats, "--keep", keep, "--accept", "low_task_mass"]
-            search = cli(threads, *choice, "--criterion", "auto", "--data", data, "--seconds", options.seconds, "--out",
-                         plan)["metrics"]["search"]
-            mean, _ = divergence(threads, plan, texts)
-            # The best criteria by the probe set, on the same texts: which is best of all is seen there.
-            singles = {}
-            ranked = sorted(search["candidates"], key=lambda candidate: candidate["unseen_kl"])
-            for candidate in ranked[:options.singles]:
-                criterion = candidate["criterion"]
-                single = folder / f"{name}-{keep}-{criterion}.json"
-                cli(threads, *choice, "--criterion", criterion, "--out", single)
-                singles[criterion] = divergence(threads, single, texts)[0]
-            best = min(singles, key=singles.get)
-            print(f"| {name} | {keep} of 32 | {best} | {singles[best]:.4f} | {mean:.4f} | "
-                  f"{100 * (mean / singles[best] - 1):+.1f} % | {search['seconds']:.0f} | {search['swaps']} |", flush=True)
+        for keep in options.keep:
+            best_in_equal_layers = None
+            for scope in ("layers", "across"):
+                plan = folder / f"{name}-{keep}-{scope}-auto.json"
+                choice = ["select", SAMPLE / "model", "--stats", stats, "--keep", keep, "--scope", scope,
+                          "--accept", "low_task_mass"]
+                search = cli(threads, *choice, "--criterion", "auto", "--data", data, "--seconds", options.seconds, "--out",
+                             plan)["metrics"]["search"]
+                auto = divergence(threads, plan, texts)
+                # The best criteria by the probe set, on the same texts: which is best of all is seen there.
+                singles = {}
+                ranked = sorted((row for row in search["candidates"] if row["scope"] == scope), key=lambda row: row["unseen_kl"])
+                for row in ranked[:options.singles]:
+                    single = folder / f"{name}-{keep}-{scope}-{row['criterion']}.json"
+                    cli(threads, *choice, "--criterion", row["criterion"], "--out", single)
+                    singles[row["criterion"]] = divergence(threads, single, texts)
+                best = min(singles, key=singles.get)
+                best_in_equal_layers = best_in_equal_layers or singles[best]
+                print(f"| {name} | {keep} of 32 | {'alike' if scope == 'layers' else 'differ'} | {best} | {singles[best]:.4f} | "
+                      f"{auto:.4f} | {100 * (auto / singles[best] - 1):+.1f} % | {100 * (auto / best_in_equal_layers - 1):+.1f} % | "
+                      f"{search['seconds']:.0f} | {search['measurements']} | {search['swaps']} | {search['kept']} |", flush=True)
 
 
 if __name__ == "__main__":

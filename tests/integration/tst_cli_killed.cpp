@@ -159,15 +159,15 @@ private:
 
     /// Three rounds, each measured anew.
     QStringList rounds_arguments(const char* out) const {
-        return {"prune",          m_cli.sample("model"),
-                "--stats",        m_cli.path("whole.safetensors"),
-                "--keep",         "16",
-                "--rounds",       "3",
-                "--remeasure",    "1",
-                "--data",         m_cli.sample("calibration/python.txt"),
-                "--probe-tokens", "1024",
-                "--accept",       "low_task_mass",
-                "--out",          m_cli.path(out)};
+        return {"prune",           m_cli.sample("model"),
+                "--stats",         m_cli.path("whole.safetensors"),
+                "--keep",          "16",
+                "--rounds",        "3",
+                "--remeasure",     "1",
+                "--data",          m_cli.sample("calibration/python.txt"),
+                "--search-tokens", "1024",
+                "--accept",        "low_task_mass",
+                "--out",           m_cli.path(out)};
     }
 
     Cli m_cli;

@@ -1,6 +1,8 @@
 #include <QTest>
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <memory>
 #include <numeric>
 #include <set>
 
@@ -21,13 +23,30 @@ std::vector<std::int32_t> identity() {
 }
 
 SearchCandidate candidate(const std::string& name, const std::vector<std::int32_t>& kept) {
-    SearchCandidate result{name, {}, {}};
-    for (std::int64_t layer = 0; layer < kLayers; ++layer) {
-        result.kept[layer] = kept;
-        result.order[layer] = identity();
-    }
+    SearchCandidate result{name, {}};
+    for (std::int64_t layer = 0; layer < kLayers; ++layer) result.kept[layer] = kept;
     return result;
 }
+
+using Cost = std::function<double(const KeptExperts&)>;
+
+/// An expansion that is exact.
+class ExactCost final : public CostExpansion {
+public:
+    ExactCost(Cost cost, KeptExperts kept) : cost_(std::move(cost)), kept_(std::move(kept)) {}
+    double change(std::int64_t layer, const std::vector<std::int32_t>& kept) const override {
+        KeptExperts trial = kept_;
+        trial[layer] = kept;
+        return cost_(trial) - cost_(kept_);
+    }
+    void take(std::int64_t layer, const std::vector<std::int32_t>& kept) override {
+        kept_[layer] = kept;
+    }
+
+private:
+    Cost cost_;
+    KeptExperts kept_;
+};
 
 /// What goes costs its worth; two experts that can stand in for each other (0 and 1) cost more if
 /// both go.
@@ -43,19 +62,32 @@ double cost_of(const KeptExperts& kept, const std::vector<double>& worth) {
     return cost;
 }
 
-SearchProblem problem(std::vector<SearchCandidate> candidates, std::vector<double> worth) {
+SearchProblem problem(std::vector<SearchCandidate> candidates, Cost cost) {
     SearchProblem result;
     result.candidates = std::move(candidates);
     result.limits.num_experts = kExperts;
-    result.measure = [worth](const KeptExperts& kept) { return cost_of(kept, worth); };
-    result.measure_part = [worth](const KeptExperts& kept, std::size_t) {
-        return cost_of(kept, worth);
+    result.measure = [cost](const KeptExperts& kept, std::size_t) { return cost(kept); };
+    result.expand = [cost](const KeptExperts& kept, SearchProblem::Reach) {
+        return std::make_unique<ExactCost>(cost, kept);
     };
-    result.may_go_on = [] { return true; };
+    result.used = [] { return 0.0; };
     return result;
 }
 
 const std::vector<double> kWorth = {1, 1.5, 6, 5, 0.5, 7, 2, 4};
+
+double worth(const KeptExperts& kept) { return cost_of(kept, kWorth); }
+
+/// There is time until so many measurements have been made.
+void give(SearchProblem& problem, int measurements) {
+    auto count = std::make_shared<int>(measurements);
+    problem.used = [count] { return *count > 0 ? 0.0 : 1.0; };
+    problem.measure = [count, measure = problem.measure](const KeptExperts& kept,
+                                                         std::size_t part) {
+        --*count;
+        return measure(kept, part);
+    };
+}
 
 }  // namespace
 
@@ -65,48 +97,87 @@ class TestSearchPlan : public QObject {
 private Q_SLOTS:
     void the_best_choice_is_found() {
         auto asked =
-            problem({candidate("first", {0, 1, 2, 3}), candidate("last", {4, 5, 6, 7})}, kWorth);
-        KeptExperts settled;
-        asked.settle = [&](const KeptExperts& kept) { settled = kept; };
+            problem({candidate("first", {0, 1, 2, 3}), candidate("last", {4, 5, 6, 7})}, worth);
         const SearchResult found = search_plan(asked);
         for (const auto& [layer, kept] : found.kept) {
             QCOMPARE(kept, (std::vector<std::int32_t>{1, 2, 3, 5}));  // 1 stands in for 0
         }
         QCOMPARE(found.cost, 3 * (1 + 0.5 + 2 + 4.0));
-        QCOMPARE(found.cost, cost_of(found.kept, kWorth));
-        QCOMPARE(settled, found.kept);
+        QCOMPARE(found.cost, worth(found.kept));
+        QCOMPARE(found.thinned_cost, found.cost);
         QCOMPARE(found.start, std::size_t{0});
+        QCOMPARE(found.start_cost, 3 * 13.5);
         QCOMPARE(found.candidates[0].cost, 3 * 13.5);
         QCOMPARE(found.candidates[1].cost, 3 * 23.5);
         QVERIFY(found.is_exhausted);
-        QVERIFY(found.swaps >= 3);
     }
 
-    void layers_are_taken_from_other_candidates() {
-        SearchCandidate mixed = candidate("mixed", {4, 5, 6, 7});
-        mixed.kept[1] = {1, 2, 3, 5};
-        auto asked = problem({candidate("first", {0, 1, 2, 3}), mixed}, kWorth);
-        int measured = 0;
-        asked.may_go_on = [&] { return ++measured < 9; };  // no time for exchanges
+    void exchanges_mend_what_the_start_got_wrong() {
+        // Seen from the whole model, the experts look the other way round.
+        auto asked = problem({candidate("first", {0, 2, 3, 4})}, worth);
+        asked.expand = [](const KeptExperts& kept, SearchProblem::Reach) {
+            const bool is_whole = kept.at(0).size() > 4;
+            const Cost cost = [is_whole](const KeptExperts& some) {
+                return is_whole ? -worth(some) : worth(some);
+            };
+            return std::make_unique<ExactCost>(cost, kept);
+        };
         const SearchResult found = search_plan(asked);
-        QCOMPARE(found.layers_taken, std::int64_t{1});
-        QCOMPARE(found.kept.at(1), (std::vector<std::int32_t>{1, 2, 3, 5}));
-        QCOMPARE(found.kept.at(0), (std::vector<std::int32_t>{0, 1, 2, 3}));
-        QCOMPARE(found.swaps, std::int64_t{0});
+        QVERIFY(*found.thinned_cost > found.start_cost);
+        for (const auto& [layer, kept] : found.kept) {
+            QCOMPARE(kept, (std::vector<std::int32_t>{1, 2, 3, 5}));
+        }
+        QCOMPARE(found.swaps, std::int64_t{6});
+        QCOMPARE(found.moves, std::int64_t{0});
     }
 
     void without_time_the_best_candidate_stands() {
         auto asked =
-            problem({candidate("worse", {4, 5, 6, 7}), candidate("best", {0, 1, 2, 3})}, kWorth);
-        asked.may_go_on = [] { return false; };
+            problem({candidate("worse", {4, 5, 6, 7}), candidate("best", {0, 1, 2, 3})}, worth);
+        asked.used = [] { return 1.0; };
         const SearchResult found = search_plan(asked);
         QCOMPARE(found.start, std::size_t{1});
         QCOMPARE(found.kept, asked.candidates[1].kept);
+        QVERIFY(!found.thinned_cost);
         QVERIFY(!found.is_exhausted);
     }
 
+    void when_time_ends_the_best_so_far_stands() {
+        // Two candidates, in part and whole, and an exchange, which is no good.
+        auto asked =
+            problem({candidate("worse", {4, 5, 6, 7}), candidate("best", {0, 1, 2, 3})}, worth);
+        asked.expand = [](const KeptExperts& kept, SearchProblem::Reach) {
+            return std::make_unique<ExactCost>([](const KeptExperts& k) { return -worth(k); },
+                                               kept);
+        };
+        give(asked, 5);
+        const SearchResult found = search_plan(asked);
+        QVERIFY(!found.thinned_cost);
+        QCOMPARE(found.kept, asked.candidates[1].kept);
+        QCOMPARE(found.cost, found.start_cost);
+    }
+
+    void what_only_one_part_of_the_data_says_is_not_believed() {
+        auto asked = problem({candidate("first", {0, 1, 2, 3})}, worth);
+        asked.num_parts = 4;
+        asked.measure = [](const KeptExperts& kept, std::size_t part) {
+            // The first part overstates what the others deny.
+            const double cost = worth(kept);
+            return part == 0 ? 6 * cost : 100 - cost;
+        };
+        asked.expand = [](const KeptExperts& kept, SearchProblem::Reach) {
+            // Thinning does the opposite, so that nothing but exchanges could help.
+            const double sign = kept.at(0).size() > 4 ? -1 : 1;
+            return std::make_unique<ExactCost>(
+                [sign](const KeptExperts& k) { return sign * worth(k); }, kept);
+        };
+        const SearchResult found = search_plan(asked);
+        QCOMPARE(found.kept, asked.candidates[0].kept);
+        QCOMPARE(found.swaps, std::int64_t{0});
+    }
+
     void locked_experts_stay_and_forced_ones_go() {
-        auto asked = problem({candidate("first", {0, 1, 2, 3})}, kWorth);
+        auto asked = problem({candidate("first", {0, 1, 2, 3})}, worth);
         asked.limits.locked[0] = {0};
         asked.limits.forced_out[0] = {5};
         const SearchResult found = search_plan(asked);
@@ -115,7 +186,7 @@ private Q_SLOTS:
     }
 
     void groups_keep_their_numbers() {
-        auto asked = problem({candidate("even", {0, 1, 4, 5})}, kWorth);
+        auto asked = problem({candidate("even", {0, 1, 4, 5})}, worth);
         asked.limits.num_groups = 2;
         const SearchResult found = search_plan(asked);
         for (const auto& [layer, kept] : found.kept) {
@@ -125,23 +196,19 @@ private Q_SLOTS:
     }
 
     void experts_move_to_the_layer_that_needs_them() {
-        auto asked = problem({candidate("even", {0, 1, 2, 3})}, kWorth);
-        const auto measure = [](const KeptExperts& kept) {
+        const Cost cost = [](const KeptExperts& kept) {
             constexpr std::array kLayerWorth{11.0, 1.0, 0.1};
-            double cost = 0;
+            double sum = 0;
             for (const auto& [layer, experts] : kept) {
                 for (std::int32_t e = 0; e < kExperts; ++e) {
                     if (std::find(experts.begin(), experts.end(), e) != experts.end()) continue;
-                    cost += kLayerWorth.at(static_cast<std::size_t>(layer)) *
-                            kWorth[static_cast<std::size_t>(e)];
+                    sum += kLayerWorth.at(static_cast<std::size_t>(layer)) *
+                           kWorth[static_cast<std::size_t>(e)];
                 }
             }
-            return cost;
+            return sum;
         };
-        asked.measure = measure;
-        asked.measure_part = [measure](const KeptExperts& kept, std::size_t) {
-            return measure(kept);
-        };
+        auto asked = problem({candidate("even", {0, 1, 2, 3})}, cost);
         asked.limits.least = 2;
         SearchResult found = search_plan(asked);
         QCOMPARE(found.moves, std::int64_t{0});
@@ -153,14 +220,14 @@ private Q_SLOTS:
         QCOMPARE(found.kept.at(0), identity());
         QCOMPARE(found.kept.at(1), (std::vector<std::int32_t>{2, 5}));
         QCOMPARE(found.kept.at(2), (std::vector<std::int32_t>{2, 5}));
-        QCOMPARE(found.moves, std::int64_t{4});
-        QCOMPARE(found.cost, measure(found.kept));
+        QCOMPARE(found.cost, cost(found.kept));
     }
 
-    void a_part_that_misleads_makes_nothing_worse() {
-        auto asked = problem({candidate("first", {1, 2, 3, 5})}, kWorth);
-        asked.measure_part = [](const KeptExperts& kept, std::size_t) {
-            return -cost_of(kept, kWorth);
+    void an_expansion_that_misleads_makes_nothing_worse() {
+        auto asked = problem({candidate("first", {1, 2, 3, 5})}, worth);
+        asked.expand = [](const KeptExperts& kept, SearchProblem::Reach) {
+            return std::make_unique<ExactCost>([](const KeptExperts& k) { return -worth(k); },
+                                               kept);
         };
         const SearchResult found = search_plan(asked);
         QCOMPARE(found.kept, asked.candidates[0].kept);
@@ -168,7 +235,7 @@ private Q_SLOTS:
     }
 
     void no_candidate_is_refused() {
-        QVERIFY_EXCEPTION_THROWN(search_plan(problem({}, kWorth)), Error);
+        QVERIFY_EXCEPTION_THROWN(search_plan(problem({}, worth)), Error);
     }
 };
 

@@ -1,5 +1,6 @@
 #include "ui/bridge/probe_worker.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "base/cancel.h"
@@ -11,6 +12,10 @@
 namespace espalier::ui {
 namespace {
 
+/// Of the texts that were calibrated on, for each token to measure on: what a search finds on few,
+/// it finds for them alone.
+constexpr std::int64_t tokensToSearch = 4;
+
 ExpertPlan searchPlan(const ProbeWorker::Search& search, const ProbeSource& source,
                       const std::function<void(double, const std::string&)>& progress,
                       const std::stop_token& stop) {
@@ -20,10 +25,10 @@ ExpertPlan searchPlan(const ProbeWorker::Search& search, const ProbeSource& sour
         {.model = *model,
          .stats = search.data->stats,
          .options = search.options,
-         .probe = read_probe_windows(*model, {.data = source.data,
-                                              .file = source.file.toStdString(),
-                                              .context = source.context,
-                                              .max_tokens = source.maxTokens}),
+         .windows = read_search_windows(*model, {.data = search.data->data,
+                                                 .file = source.file.toStdString(),
+                                                 .context = source.context,
+                                                 .max_tokens = tokensToSearch * source.maxTokens}),
          .seconds = search.seconds,
          .pool = pool,
          .progress = progress},

@@ -30,7 +30,6 @@ public:
         SelectOptions options;
         double seconds = 120;
     };
-
     /// Both are ignored while one is going on.
     void measure(const ExpertDataPtr& data, const ProbeSource& source, const ExpertPlan& plan);
     void search(const Search& search, const ProbeSource& source);

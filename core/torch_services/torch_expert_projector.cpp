@@ -1,4 +1,4 @@
-#include "torch_services/torch_flip_estimator.h"
+#include "torch_services/torch_expert_projector.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@
 #include "nn/norms.h"
 #include "nn/torch_errors.h"
 #include "nn/torch_threads.h"
-#include "torch_services/layer_flips.h"
+#include "torch_services/project_experts.h"
 
 namespace espalier {
 namespace {
@@ -31,7 +31,7 @@ constexpr std::size_t kBatchTokens = 2048;
 constexpr std::int64_t kLogits = std::int64_t{1} << 22;
 
 /// Windows that are computed together.
-struct FlipBatch {
+struct Batch {
     std::vector<std::size_t> windows;
     Sequences sequences;
     std::vector<torch::Tensor> states;  ///< [tokens, hidden] before each layer, and before the head
@@ -51,14 +51,14 @@ private:
 };
 
 torch::Tensor gradient(const torch::Tensor& output, const torch::Tensor& input,
-                       const torch::Tensor& of_output, bool is_last) {
-    return torch::autograd::grad({output}, {input}, {of_output}, !is_last, false, false).front();
+                       const torch::Tensor& of_output) {
+    return torch::autograd::grad({output}, {input}, {of_output}, true, false, false).front();
 }
 
-class TorchFlipEstimator final : public FlipEstimator {
+class TorchExpertProjector final : public ExpertProjector {
 public:
-    TorchFlipEstimator(const ModelSource& model, TokenWindows windows,
-                       const FlipEstimatorOptions& options, ThreadPool& pool)
+    TorchExpertProjector(const ModelSource& model, TokenWindows windows,
+                         const ExpertProjectorOptions& options, ThreadPool& pool)
         : model_(model),
           config_(model.config()),
           windows_(std::move(windows.windows)),
@@ -70,13 +70,14 @@ public:
           rotary_(config_.attention.rope, longest_),
           whole_(windows_.size()) {}
 
-    FlipEstimates estimate(const ExpertMask& mask, std::span<const std::size_t> windows,
-                           std::stop_token stop) override {
+    ProjectedExperts project(const ExpertMask& mask, std::span<const std::size_t> windows,
+                             double temperature, std::stop_token stop) override {
         return with_torch_errors([&] {
             use_one_torch_thread();
             learn_whole(windows, stop);
-            std::vector<FlipBatch> batches = cut(windows);
+            std::vector<Batch> batches = cut(windows);
             forward(batches, mask, stop);
+            temperature_ = temperature;
             head(batches, stop);
             return backward(batches, mask, stop);
         });
@@ -89,8 +90,8 @@ private:
         return static_cast<std::int64_t>(length);
     }
 
-    void for_each_batch(std::vector<FlipBatch>& batches,
-                        const std::function<void(FlipBatch&, std::size_t)>& body) {
+    void for_each_batch(std::vector<Batch>& batches,
+                        const std::function<void(Batch&, std::size_t)>& body) {
         pool_.parallel_for(batches.size(), 1, [&](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) {
                 with_torch_errors([&] { body(batches[i], i); });
@@ -98,8 +99,8 @@ private:
         });
     }
 
-    std::vector<FlipBatch> cut(std::span<const std::size_t> windows) const {
-        std::vector<FlipBatch> batches;
+    std::vector<Batch> cut(std::span<const std::size_t> windows) const {
+        std::vector<Batch> batches;
         std::size_t tokens = kBatchTokens;
         for (const std::size_t window : windows) {
             const std::size_t length = windows_[window].size();
@@ -114,7 +115,7 @@ private:
         return batches;
     }
 
-    BlockContext context(std::int64_t layer, const LayerTensors& weights, const FlipBatch& batch,
+    BlockContext context(std::int64_t layer, const LayerTensors& weights, const Batch& batch,
                          const std::vector<bool>& removed, LayerTap* tap,
                          const std::stop_token& stop) const {
         return {.config = config_,
@@ -138,9 +139,9 @@ private:
         for (const std::size_t window : windows) {
             if (!whole_.at(window).defined()) unknown.push_back(window);
         }
-        std::vector<FlipBatch> batches = cut(unknown);
+        std::vector<Batch> batches = cut(unknown);
         forward(batches, {}, stop);
-        for (const FlipBatch& batch : batches) {
+        for (const Batch& batch : batches) {
             std::int64_t begin = 0;
             for (std::size_t i = 0; i < batch.windows.size(); ++i) {
                 const std::int64_t length = batch.sequences.lengths[i];
@@ -150,9 +151,8 @@ private:
         }
     }
 
-    void forward(std::vector<FlipBatch>& batches, const ExpertMask& mask,
-                 const std::stop_token& stop) {
-        for (FlipBatch& batch : batches) {
+    void forward(std::vector<Batch>& batches, const ExpertMask& mask, const std::stop_token& stop) {
+        for (Batch& batch : batches) {
             std::vector<std::int32_t> ids;
             for (const std::size_t window : batch.windows) {
                 ids.insert(ids.end(), windows_[window].begin(), windows_[window].end());
@@ -161,7 +161,7 @@ private:
         }
         for (std::int64_t layer = 0; layer < config_.num_layers() && !batches.empty(); ++layer) {
             const LayerTensors weights = load_layer(model_, layer, ExpertStorage::Held, stop);
-            for_each_batch(batches, [&](FlipBatch& batch, std::size_t) {
+            for_each_batch(batches, [&](Batch& batch, std::size_t) {
                 const c10::NoGradGuard no_gradients;
                 batch.states.push_back(run_block(
                     context(layer, weights, batch, removed_of(mask, layer), nullptr, stop),
@@ -172,11 +172,14 @@ private:
     }
 
     /// Gradients with respect to what goes into the head; zero where nothing is scored.
-    void head(std::vector<FlipBatch>& batches, const std::stop_token& stop) {
+    void head(std::vector<Batch>& batches, const std::stop_token& stop) {
         const Head head = load_head(model_);
-        for_each_batch(batches, [&](FlipBatch& batch, std::size_t) {
+        for_each_batch(batches, [&](Batch& batch, std::size_t) {
             const torch::Tensor& state = batch.states.back();
-            batch.gradients = {torch::zeros_like(state), torch::zeros_like(state)};
+            batch.gradients.cost = torch::zeros_like(state);
+            for (std::int64_t i = 0; i < options_.labels; ++i) {
+                batch.gradients.sampled.push_back(torch::zeros_like(state));
+            }
             std::int64_t begin = 0;
             for (std::size_t i = 0; i < batch.windows.size(); ++i) {
                 const std::int64_t length = batch.sequences.lengths[i];
@@ -187,9 +190,9 @@ private:
         model_.release_layer(-1);
     }
 
-    void head_of_window(const Head& head, FlipBatch& batch, std::size_t window, std::int64_t begin,
+    void head_of_window(const Head& head, Batch& batch, std::size_t window, std::int64_t begin,
                         std::int64_t length, const std::stop_token& stop) const {
-        Rng rng = Rng(options_.seed).stream(fmt::format("flips {}", window));
+        Rng rng = Rng(options_.seed).stream(fmt::format("labels {}", window));
         const std::int64_t rows = std::max<std::int64_t>(1, kLogits / config_.vocab_size);
         for (std::int64_t first = first_scored_; first < length - 1; first += rows) {
             throw_if_stopped(stop);
@@ -199,7 +202,9 @@ private:
             const OutputGradients found =
                 head_gradients(head, input, whole_[window].narrow(0, first, count), rng);
             batch.gradients.cost.narrow(0, begin + first, count).copy_(found.cost);
-            batch.gradients.sampled.narrow(0, begin + first, count).copy_(found.sampled);
+            for (std::size_t i = 0; i < found.sampled.size(); ++i) {
+                batch.gradients.sampled[i].narrow(0, begin + first, count).copy_(found.sampled[i]);
+            }
         }
     }
 
@@ -212,91 +217,94 @@ private:
         const torch::Tensor rows = logits(head, input);
         const c10::NoGradGuard no_gradients;
         const torch::Tensor probs = torch::softmax(rows, -1);
-        torch::Tensor drawn = torch::empty({probs.size(0), 1});
-        for (std::int64_t t = 0; t < probs.size(0); ++t) {
-            drawn.data_ptr<float>()[t] = static_cast<float>(rng.uniform());
-        }
-        const torch::Tensor sums = probs.cumsum(-1);
-        const torch::Tensor label =
-            torch::searchsorted(sums, drawn * sums.narrow(1, sums.size(1) - 1, 1))
-                .clamp_max(sums.size(1) - 1);
+        const torch::Tensor sums = torch::softmax(rows / temperature_, -1).cumsum(-1);
+        const std::int64_t last = sums.size(1) - 1;
         OutputGradients gradients;
-        // Of KL(whole || masked), and of the label's log loss, with respect to the logits.
-        gradients.cost =
-            gradient(rows, input, probs - torch::softmax(logits(head, whole), -1), false);
-        gradients.sampled =
-            gradient(rows, input, probs.scatter_add(1, label, -torch::ones_like(drawn)), true);
+        // Of KL(whole || masked), and of each label's log loss, with respect to the logits.
+        gradients.cost = gradient(rows, input, probs - torch::softmax(logits(head, whole), -1));
+        torch::Tensor drawn = torch::empty({probs.size(0), 1});
+        for (std::int64_t i = 0; i < options_.labels; ++i) {
+            for (std::int64_t t = 0; t < drawn.size(0); ++t) {
+                drawn.data_ptr<float>()[t] = static_cast<float>(rng.uniform());
+            }
+            const torch::Tensor label =
+                torch::searchsorted(sums, drawn * sums.narrow(1, last, 1)).clamp_max(last);
+            gradients.sampled.push_back(
+                gradient(rows, input, probs.scatter_add(1, label, -torch::ones_like(drawn))));
+        }
         return gradients;
     }
 
-    FlipEstimates backward(std::vector<FlipBatch>& batches, const ExpertMask& mask,
-                           const std::stop_token& stop) {
+    ProjectedExperts backward(std::vector<Batch>& batches, const ExpertMask& mask,
+                              const std::stop_token& stop) {
         const std::vector<std::int64_t> routed = config_.moe_layers();
-        FlipEstimates estimates;
+        ProjectedExperts projected{
+            .layers = {}, .num_labels = options_.labels, .scored = scored(batches)};
         for (std::int64_t layer = config_.num_layers() - 1; layer >= routed.front(); --layer) {
             const LayerTensors weights = load_layer(model_, layer, ExpertStorage::Held, stop);
-            std::vector<FlipSums> sums(batches.size());
-            for_each_batch(batches, [&](FlipBatch& batch, std::size_t i) {
-                sums[i] = backward_layer(weights, batch, layer, mask, stop);
+            std::vector<ProjectedLayer> parts(batches.size());
+            for_each_batch(batches, [&](Batch& batch, std::size_t i) {
+                parts[i] = backward_layer(weights, batch, layer, mask, stop);
             });
             model_.release_layer(static_cast<std::int32_t>(layer));
-            FlipSums all;
-            for (const FlipSums& some : sums) all.add(some);
-            if (!all.slope.empty()) estimates[layer] = means(all, batches);
+            if (parts.front().logits.empty()) continue;
+            for (const ProjectedLayer& part : parts) append(part, projected.layers[layer]);
         }
-        return estimates;
+        return projected;
     }
 
-    FlipSums backward_layer(const LayerTensors& weights, FlipBatch& batch, std::int64_t layer,
-                            const ExpertMask& mask, const std::stop_token& stop) const {
-        const std::vector<bool>& removed = removed_of(mask, layer);
+    ProjectedLayer backward_layer(const LayerTensors& weights, Batch& batch, std::int64_t layer,
+                                  const ExpertMask& mask, const std::stop_token& stop) const {
         batch.states.pop_back();
         const torch::Tensor input = batch.states.back().detach().requires_grad_(true);
         RouterInput router;
         torch::Tensor output;
         {
             const c10::AutoGradMode with_gradients(true);
-            output = run_block(context(layer, weights, batch, removed, &router, stop), input);
+            output = run_block(
+                context(layer, weights, batch, removed_of(mask, layer), &router, stop), input);
         }
-        FlipSums sums;
+        ProjectedLayer projected;
         if (router.rows().defined()) {
             const c10::NoGradGuard no_gradients;
-            const double multiplier = config_.residual_multiplier;
-            sums = sum_flips(
-                {config_, layer, weights, removed}, router.rows(),
-                {batch.gradients.cost * multiplier, batch.gradients.sampled * multiplier});
+            projected = project_experts(config_, weights, router.rows(), batch.gradients);
         }
-        batch.gradients = {gradient(output, input, batch.gradients.cost, false),
-                           gradient(output, input, batch.gradients.sampled, true)};
-        return sums;
+        batch.gradients.cost = gradient(output, input, batch.gradients.cost);
+        for (torch::Tensor& sampled : batch.gradients.sampled) {
+            sampled = gradient(output, input, sampled);
+        }
+        return projected;
     }
 
-    std::vector<FlipEstimate> means(const FlipSums& sums,
-                                    const std::vector<FlipBatch>& batches) const {
+    static void append(const ProjectedLayer& part, ProjectedLayer& to) {
+        for (const float value : part.cost) {
+            if (std::isfinite(value)) continue;
+            throw Error(ErrorCode::NumberInvalid, "The model's predictions are not numbers.",
+                        "Check the model: weights may be damaged.");
+        }
+        to.selection_bias = part.selection_bias;
+        to.logits.insert(to.logits.end(), part.logits.begin(), part.logits.end());
+        to.cost.insert(to.cost.end(), part.cost.begin(), part.cost.end());
+        to.sampled.insert(to.sampled.end(), part.sampled.begin(), part.sampled.end());
+    }
+
+    std::int64_t scored(const std::vector<Batch>& batches) const {
         std::int64_t scored = 0;
-        for (const FlipBatch& batch : batches) {
+        for (const Batch& batch : batches) {
             for (const std::int64_t length : batch.sequences.lengths) {
                 scored += std::max<std::int64_t>(0, length - 1 - first_scored_);
             }
         }
-        std::vector<FlipEstimate> estimates;
-        for (std::size_t e = 0; e < sums.slope.size(); ++e) {
-            if (std::isnan(sums.slope[e] + sums.curvature[e])) {
-                throw Error(ErrorCode::NumberInvalid, "The model's predictions are not numbers.",
-                            "Check the model: weights may be damaged.");
-            }
-            const auto tokens = static_cast<double>(scored);
-            estimates.push_back({sums.slope[e] / tokens, 0.5 * sums.curvature[e] / tokens});
-        }
-        return estimates;
+        return scored;
     }
 
     const ModelSource& model_;
     MoeConfig config_;
     std::vector<std::vector<TokenId>> windows_;
-    FlipEstimatorOptions options_;
+    ExpertProjectorOptions options_;
     ThreadPool& pool_;
-    std::int64_t longest_;  ///< window, in tokens
+    double temperature_ = 1;  ///< of this call
+    std::int64_t longest_;    ///< window, in tokens
     std::int64_t first_scored_;
     Rotary rotary_;
     std::vector<torch::Tensor> whole_;  ///< of a window, what the whole model hands to its head
@@ -304,10 +312,11 @@ private:
 
 }  // namespace
 
-std::unique_ptr<FlipEstimator> make_flip_estimator(const ModelSource& model, TokenWindows windows,
-                                                   const FlipEstimatorOptions& options,
-                                                   ThreadPool& pool) {
-    return std::make_unique<TorchFlipEstimator>(model, std::move(windows), options, pool);
+std::unique_ptr<ExpertProjector> make_expert_projector(const ModelSource& model,
+                                                       TokenWindows windows,
+                                                       const ExpertProjectorOptions& options,
+                                                       ThreadPool& pool) {
+    return std::make_unique<TorchExpertProjector>(model, std::move(windows), options, pool);
 }
 
 }  // namespace espalier
