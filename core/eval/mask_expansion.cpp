@@ -14,9 +14,7 @@ constexpr std::size_t kPiece = 2048;
 
 /// Experts that a token does not choose neither change its choice nor its weights.
 bool is_local(const RouterConfig& router) {
-    return router.scoring == RouterScoring::Softmax && router.normalises_top_k &&
-           router.normalising_epsilon == 0.0 && !router.has_selection_bias &&
-           router.num_groups <= 1;
+    return weighs_chosen_alone(router) && !router.has_selection_bias && router.num_groups <= 1;
 }
 
 }  // namespace

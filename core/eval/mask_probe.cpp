@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "eval/window_pass.h"
 #include "infer/transformer.h"
 
@@ -40,6 +41,12 @@ struct MaskProbe::Sums {
         return {kl / count, static_cast<double>(same_best) / count, std::exp(nll / count), tokens};
     }
 };
+
+bool is_larger_than_memory(const ModelSource& model) {
+    std::uint64_t bytes = 0;
+    for (const NamedTensor& tensor : model.stored_tensors()) bytes += tensor.view.bytes.size();
+    return bytes > machine_memory().available_bytes / 10 * 8;
+}
 
 MaskProbe::MaskProbe(NativeModel& model, TokenWindows windows, const MaskProbeOptions& options,
                      std::stop_token stop)

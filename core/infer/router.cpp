@@ -43,10 +43,7 @@ public:
     /// One token, of which `chosen_by` gets what its choice is made by, if it is not empty.
     void route(std::span<const float> logits, std::span<std::int32_t> selected,
                std::span<float> weights, std::span<float> chosen_by) {
-        // Over the chosen logits alone, the normalised softmax is the same number: then removing
-        // experts that a token does not choose changes no bit of its result.
-        const bool is_local = config_.scoring == RouterScoring::Softmax &&
-                              config_.normalises_top_k && config_.normalising_epsilon == 0.0;
+        const bool is_local = weighs_chosen_alone(config_);
         const bool by_logits = chooses_by_logits(config_);
         if (!is_local || !by_logits) {
             std::copy(logits.begin(), logits.end(), scores_.begin());
@@ -109,6 +106,13 @@ private:
 };
 
 }  // namespace
+
+// Over the chosen logits alone, the normalised softmax is the same number: then removing experts
+// that a token does not choose changes no bit of its result.
+bool weighs_chosen_alone(const RouterConfig& config) noexcept {
+    return config.scoring == RouterScoring::Softmax && config.normalises_top_k &&
+           config.normalising_epsilon == 0.0;
+}
 
 void route(const RouterConfig& config, std::span<const float> logits,
            std::span<const float> selection_bias, Routing& routing) {

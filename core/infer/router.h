@@ -23,6 +23,9 @@ struct Routing {
 void route(const RouterConfig& config, std::span<const float> logits,
            std::span<const float> selection_bias, Routing& routing);
 
+/// Whether the weights of the chosen experts are the same whatever the others' logits.
+bool weighs_chosen_alone(const RouterConfig& config) noexcept;
+
 /// Sets the logits of masked experts to -inf.
 void apply_mask(const ExpertMask& mask, std::int64_t layer, std::int64_t num_experts,
                 std::span<float> logits);

@@ -88,12 +88,7 @@ torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
         // The graph keeps the index, which must not point into `groups`.
         const torch::Tensor index = as_index(tokens).clone();
         const torch::Tensor input = rows.index_select(0, index);
-        const GatedMlp mlp = context.experts.at(expert);
-        if (mlp.constant.defined()) {
-            outputs.push_back(mlp.constant.expand({input.size(0), -1}));
-            continue;
-        }
-        outputs.push_back(mlp.down(activate(context.config, mlp.gate(input), mlp.up(input))));
+        outputs.push_back(run_expert(context.config, context.experts.at(expert), input));
     }
     const torch::Tensor place_of_slot = torch::argsort(as_index(groups.slots()));
     const torch::Tensor of_slot = torch::cat(outputs, 0).index_select(0, place_of_slot);
@@ -102,6 +97,12 @@ torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
 }
 
 }  // namespace
+
+torch::Tensor run_expert(const ExpertConfig& config, const GatedMlp& mlp,
+                         const torch::Tensor& rows) {
+    if (mlp.constant.defined()) return mlp.constant.expand({rows.size(0), -1});
+    return mlp.down(activate(config, mlp.gate(rows), mlp.up(rows)));
+}
 
 torch::Tensor routed_experts(const ExpertsContext& context, const torch::Tensor& rows,
                              const RoutedRows& routing) {

@@ -17,6 +17,10 @@ struct ExpertsContext {
     std::stop_token stop;
 };
 
+/// One expert on every row, [tokens, hidden]; a constant gives each the same.
+torch::Tensor run_expert(const ExpertConfig& config, const GatedMlp& mlp,
+                         const torch::Tensor& rows);
+
 /// Sum over the chosen experts of weight * expert(row); only the rows that chose an expert are
 /// evaluated. Each row adds up in ascending expert order, in float32.
 /// @param rows [tokens, hidden]

@@ -10,7 +10,6 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "eval/expert_projector.h"
 #include "eval/mask_expansion.h"
 #include "eval/mask_probe.h"
@@ -25,8 +24,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Tokens of a part of the search set; a criterion is measured on the first.
-constexpr std::int64_t kPartTokens = 8192;
 /// Tokens that the cost is expanded on, fewer where less memory would not hold them.
 constexpr std::int64_t kExpandedTokens = 8192;
 constexpr std::int64_t kExpansionBytes = std::int64_t{1} << 30;
@@ -50,23 +47,22 @@ private:
     MaskExpansion expansion_;
 };
 
-bool is_larger_than_memory(const ModelSource& model) {
-    std::uint64_t bytes = 0;
-    for (const NamedTensor& tensor : model.stored_tensors()) bytes += tensor.view.bytes.size();
-    return bytes > machine_memory().available_bytes / 10 * 8;
-}
-
 KeptExperts kept_of(const ExpertPlan& plan) {
     KeptExperts kept;
     for (const auto& [layer, row] : plan.layers) kept[layer] = row.kept;
     return kept;
 }
 
-/// Parts of about so many tokens, each of two windows at least, with windows of every task.
-std::vector<TokenWindows> cut(const TokenWindows& windows, std::int64_t part_tokens) {
+/// Parts of about so many tokens, each of two windows at least.
+std::size_t count_parts(const TokenWindows& windows, std::int64_t part_tokens) {
     const auto wanted = windows.num_tokens() / std::max<std::int64_t>(part_tokens, 1);
-    std::vector<TokenWindows> parts(static_cast<std::size_t>(std::clamp<std::int64_t>(
-        wanted, 1, static_cast<std::int64_t>(windows.windows.size() + 1) / 2)));
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(
+        wanted, 1, static_cast<std::int64_t>(windows.windows.size() + 1) / 2));
+}
+
+/// Each with windows of every task.
+std::vector<TokenWindows> cut(const TokenWindows& windows, std::int64_t part_tokens) {
+    std::vector<TokenWindows> parts(count_parts(windows, part_tokens));
     for (TokenWindows& part : parts) part.tasks = windows.tasks;
     for (std::size_t w = 0; w < windows.windows.size(); ++w) {
         TokenWindows& part = parts[w % parts.size()];
@@ -81,7 +77,7 @@ public:
     MeasuredSelection(const MeasuredSelectionInput& input, std::stop_token stop)
         : input_(input),
           stop_(std::move(stop)),
-          parts_(cut(input.windows.seen, kPartTokens)),
+          parts_(cut(input.windows.seen, kSearchPartTokens)),
           options_{.memory_bytes = MaskProbeOptions().memory_bytes / parts_.size(),
                    .streams_layers = is_larger_than_memory(input.model)},
           model_(input.model, input.pool) {}
@@ -186,8 +182,8 @@ private:
     SearchResult search(const std::vector<SearchCandidate>& candidates) {
         std::vector<MaskProbe> probes;
         probes.reserve(parts_.size());
-        for (const TokenWindows& part : parts_) {
-            probes.emplace_back(model_, part, options_, stop_);
+        for (TokenWindows& part : parts_) {
+            probes.emplace_back(model_, std::move(part), options_, stop_);
             search_tokens_ += probes.back().whole().all.tokens;
         }
         SearchProblem problem;
@@ -237,7 +233,7 @@ private:
         const std::int64_t token_floats =
             (layers + 1) * config.hidden_size + layers * 3 * config.router.num_experts;
         const std::int64_t tokens = std::min(kExpandedTokens, kExpansionBytes / (4 * token_floats));
-        std::vector<std::vector<std::size_t>> parts(cut(input_.windows.seen, tokens).size());
+        std::vector<std::vector<std::size_t>> parts(count_parts(input_.windows.seen, tokens));
         for (std::size_t w = 0; w < input_.windows.seen.windows.size(); ++w) {
             parts[w % parts.size()].push_back(w);
         }

@@ -19,6 +19,9 @@ namespace espalier {
 /// are tried.
 inline constexpr std::string_view kMeasuredSelection = "auto";
 
+/// Tokens of a part of what is searched on; every criterion is measured on the first.
+inline constexpr std::int64_t kSearchPartTokens = 8192;
+
 struct MeasuredSelectionInput {
     const ModelSource& model;
     const ExpertStats& stats;

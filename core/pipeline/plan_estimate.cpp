@@ -25,7 +25,6 @@ namespace {
 // Rates of one core of a common machine: for a time that is right within a factor of three.
 constexpr double kForwardFlops = 12e9;             ///< float32 products of a forward pass, a second
 constexpr double kDiskBytes = 300e6;               ///< reading, writing and fsync, a second
-constexpr double kSearchPartTokens = 8192;         ///< that a criterion is measured on
 constexpr double kEncodedWeights = 4e6;            ///< K-quants with their searches, a second
 constexpr double kStageSeconds = 0.5;              ///< opening and hashing
 constexpr double kBytesPerToken = 3.0;             ///< of text
@@ -136,7 +135,7 @@ private:
             // texts, the best of them on all; afterwards all on others.
             const auto tries = static_cast<double>(criteria().size());
             const auto tokens = static_cast<double>(config.search_tokens);
-            const double part = std::min(tokens, kSearchPartTokens);
+            const double part = std::min(tokens, static_cast<double>(kSearchPartTokens));
             estimate.seconds +=
                 config.search_seconds + forward_seconds(2 * tries * part + 4 * tokens);
             estimate.peak_bytes += probe_bytes(config.search_tokens);

@@ -6,7 +6,6 @@
 #include "tokenizer/tokenizer.h"
 
 namespace espalier {
-
 namespace {
 
 /// Of the texts that nobody has seen, more would tell little.

@@ -15,12 +15,11 @@ namespace {
 /// So many of the candidates are measured on all data.
 constexpr std::size_t kFinalists = 3;
 /// Thinning expands the cost anew once these shares of what has to go are gone.
-/// Thinning expands the cost anew once these shares of what has to go are gone.
 constexpr std::array kExpandedAt = {0.0, 0.6};
 /// A layer is thinned in so many steps at most.
 constexpr std::int64_t kMaxSteps = 64;
 /// Experts that are gone whose return is tried with every partner.
-constexpr std::size_t kReach = 4;
+constexpr std::size_t kReturnsTried = 4;
 /// Parts of the data after which a choice that has cost no less is given up.
 constexpr std::size_t kPartsToTell = 2;
 /// Changes of the cost that are none.
@@ -178,7 +177,8 @@ private:
         }
         return costs;
     }
-    /// Nothing, as soon as it is clear that it costs no less than the choice, by more than chance.
+    /// Nothing unless it costs less than the choice, by more than chance; given up early where the
+    /// first parts say that it does not.
     std::optional<Costs> measure_if_lower(const KeptExperts& kept) const {
         Costs costs;
         for (std::size_t part = 0; part < problem_.num_parts; ++part) {
@@ -372,7 +372,7 @@ private:
                            const std::vector<std::int32_t>& kept) const {
         Exchange best;
         std::vector<Flip> returns = flips_.returns(cost, layer, kept);
-        returns.resize(std::min(returns.size(), kReach));
+        returns.resize(std::min(returns.size(), kReturnsTried));
         for (const Flip& back : returns) {
             const auto grown = with(kept, back.expert);
             for (const Flip& gone : flips_.removals(cost, layer, grown)) {

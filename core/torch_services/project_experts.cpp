@@ -1,23 +1,18 @@
 #include "torch_services/project_experts.h"
 
+#include <span>
 #include <torch/types.h>
 
-#include "nn/activation.h"
+#include "nn/experts.h"
 #include "nn/torch_tensors.h"
 
 namespace espalier {
 namespace {
 
-torch::Tensor run_expert(const ExpertConfig& config, const GatedMlp& mlp,
-                         const torch::Tensor& rows) {
-    if (mlp.constant.defined()) return mlp.constant.expand({rows.size(0), -1});
-    return mlp.down(activate(config, mlp.gate(rows), mlp.up(rows)));
-}
-
-std::vector<float> values_of(const torch::Tensor& tensor) {
-    const torch::Tensor flat = tensor.to(torch::kFloat32).contiguous();
-    const float* data = flat.data_ptr<float>();
-    return {data, data + flat.numel()};
+std::vector<float> copy_of(const torch::Tensor& tensor) {
+    const torch::Tensor flat = tensor.contiguous();
+    const std::span<const float> all = values(flat);
+    return {all.begin(), all.end()};
 }
 
 }  // namespace
@@ -28,8 +23,7 @@ ProjectedLayer project_experts(const MoeConfig& config, const LayerTensors& weig
     const auto labels = static_cast<std::int64_t>(gradients.sampled.size());
     torch::Tensor cost = torch::empty(logits.sizes());
     torch::Tensor sampled = torch::empty({logits.size(0), logits.size(1), labels});
-    // Each token's gradients, the cost's and its labels', side by side: [tokens, hidden, 1 +
-    // labels].
+    // Gradients of the cost and of the labels side by side, [tokens, hidden, 1 + labels].
     std::vector<torch::Tensor> columns = {gradients.cost};
     columns.insert(columns.end(), gradients.sampled.begin(), gradients.sampled.end());
     const torch::Tensor sides = torch::stack(columns, 2) * config.residual_multiplier;
@@ -39,9 +33,9 @@ ProjectedLayer project_experts(const MoeConfig& config, const LayerTensors& weig
         cost.select(1, expert).copy_(products.select(1, 0));
         sampled.select(1, expert).copy_(products.narrow(1, 1, labels));
     }
-    ProjectedLayer projected{values_of(logits), {}, values_of(cost), values_of(sampled)};
+    ProjectedLayer projected{copy_of(logits), {}, copy_of(cost), copy_of(sampled)};
     const torch::Tensor& bias = weights.router.selection_bias;
-    if (bias.defined()) projected.selection_bias = values_of(bias);
+    if (bias.defined()) projected.selection_bias = copy_of(bias);
     return projected;
 }
 

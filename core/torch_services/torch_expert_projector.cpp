@@ -19,6 +19,7 @@
 #include "nn/head.h"
 #include "nn/norms.h"
 #include "nn/torch_errors.h"
+#include "nn/torch_tensors.h"
 #include "nn/torch_threads.h"
 #include "torch_services/project_experts.h"
 
@@ -224,9 +225,7 @@ private:
         gradients.cost = gradient(rows, input, probs - torch::softmax(logits(head, whole), -1));
         torch::Tensor drawn = torch::empty({probs.size(0), 1});
         for (std::int64_t i = 0; i < options_.labels; ++i) {
-            for (std::int64_t t = 0; t < drawn.size(0); ++t) {
-                drawn.data_ptr<float>()[t] = static_cast<float>(rng.uniform());
-            }
+            for (float& value : mutable_values(drawn)) value = static_cast<float>(rng.uniform());
             const torch::Tensor label =
                 torch::searchsorted(sums, drawn * sums.narrow(1, last, 1)).clamp_max(last);
             gradients.sampled.push_back(

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "base/memory.h"
 #include "eval/evaluate.h"
 #include "pipeline/probe_windows.h"
 
@@ -63,12 +62,6 @@ TokenWindows readWindows(const ModelSource& model, const ProbeSource& source) {
                                       .file = source.file.toStdString(),
                                       .context = source.context,
                                       .max_tokens = source.maxTokens});
-}
-
-bool isLargerThanMemory(const ModelSource& model) {
-    std::uint64_t bytes = 0;
-    for (const NamedTensor& tensor : model.stored_tensors()) bytes += tensor.view.bytes.size();
-    return bytes > machine_memory().available_bytes / 10 * 8;
 }
 
 /// Full windows of all tasks by turns.
@@ -164,7 +157,7 @@ void ProbeModel::measure(const ExpertMask& mask, const std::stop_token& stop,
     using Clock = std::chrono::steady_clock;
     const auto begin = Clock::now();
     const MaskProbeOptions options{.memory_bytes = memoryForStates / m_parts.size(),
-                                   .streams_layers = isLargerThanMemory(*m_model)};
+                                   .streams_layers = is_larger_than_memory(*m_model)};
     ProbeReading reading{.tasks = m_parts.front().tasks, .cost = {}, .whole = {}};
     MeasurementSum cost(reading.tasks.size());
     MeasurementSum whole(reading.tasks.size());
