@@ -1,5 +1,6 @@
 #include "base/mapped_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -37,6 +38,10 @@ struct FileDescriptor {
                 fmt::format("{} cannot be opened: {}.", path.string(), std::strerror(error)),
                 "Check the path.");
 }
+
+/// A touched byte may bring so much around it into the map, where the system caches files in large
+/// folios.
+constexpr std::size_t kMappedTogether = std::size_t{2} << 20;
 
 /// Widens or narrows `part` to whole pages; `inward` for advice that drops data.
 void advise(std::span<const std::byte> part, int advice, bool inward) noexcept {
@@ -82,7 +87,12 @@ bool MappedFile::contains(std::span<const std::byte> part) const noexcept {
 }
 
 void MappedFile::release(std::span<const std::byte> part) const noexcept {
-    advise(part, MADV_DONTNEED, true);
+    const auto all = bytes();
+    const auto begin = static_cast<std::size_t>(part.data() - all.data());
+    const std::size_t end = begin + part.size();
+    const std::size_t from = begin - std::min(begin, kMappedTogether);
+    const std::size_t to = end + std::min(all.size() - end, kMappedTogether);
+    advise(all.subspan(from, to - from), MADV_DONTNEED, true);
 }
 
 void MappedFile::prefetch(std::span<const std::byte> part) const noexcept {

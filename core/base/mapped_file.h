@@ -20,8 +20,8 @@ public:
 
     /// True if `part` is a span of bytes().
     bool contains(std::span<const std::byte> part) const noexcept;
-    /// Gives the pages of `part`, a span of bytes(), back to the system; they are read again on
-    /// use.
+    /// Gives the pages of `part`, a span of bytes(), back to the system, and what it may have
+    /// mapped around them; they are read again on use.
     void release(std::span<const std::byte> part) const noexcept;
     /// Asks for read-ahead of `part`.
     void prefetch(std::span<const std::byte> part) const noexcept;
