@@ -6,6 +6,7 @@
 #include <QClipboard>
 #include <QEvent>
 #include <QFileDialog>
+#include <QGraphicsLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -149,6 +150,8 @@ bool ChartPanel::showsTable() const { return m_tableButton->isChecked(); }
 void ChartPanel::setShowsTable(bool shows) { m_tableButton->setChecked(shows); }
 
 void ChartPanel::setTable(ChartTable table) {
+    // An axis keeps the width of its former numbers otherwise, and cuts longer ones off.
+    m_chart->layout()->invalidate();
     if (table == m_tableModel->table()) return;
     m_tableModel->setTable(std::move(table));
     showCurrentView();
