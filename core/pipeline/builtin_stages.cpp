@@ -8,11 +8,20 @@
 
 namespace espalier {
 
+namespace {
+
+Stage measuring(Stage stage) {
+    stage.only_measures = true;
+    return stage;
+}
+
+}  // namespace
+
 std::list<Stage> builtin_stages() {
-    return {make_stage<CalibrateConfig>("calibrate", 4.0, run_calibrate),
+    return {measuring(make_stage<CalibrateConfig>("calibrate", 4.0, run_calibrate)),
             make_stage<PruneConfig>("prune", 1.0, run_prune),
             make_stage<QuantizeConfig>("quantize", 2.0, run_quantize),
-            make_stage<EvaluateConfig>("evaluate", 4.0, run_evaluate)};
+            measuring(make_stage<EvaluateConfig>("evaluate", 4.0, run_evaluate))};
 }
 
 }  // namespace espalier

@@ -51,12 +51,13 @@ struct StageFinished {
     Json routing = Json::object();  ///< against the original, see routing_report.h
 };
 
-enum class RunOutcome { Finished, Stopped, Failed };
+/// Held: see RoutingHeld.
+enum class RunOutcome { Finished, Held, Stopped, Failed };
 
 struct RunFinished {
     RunOutcome outcome = RunOutcome::Finished;
-    std::string message;           ///< for Failed: the sentence and the hint
-    std::string code;              ///< for Failed: "E-DISK-01"
+    std::string message;           ///< for Held: what failed; for Failed: the sentence and the hint
+    std::string code;              ///< for Held and Failed: "E-DISK-01"
     Json result = Json::object();  ///< {path, bytes, sha256}
 };
 

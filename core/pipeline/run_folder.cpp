@@ -122,6 +122,11 @@ void RunFolder::finish_stage(std::size_t index, std::string_view stage, const Js
     commit_folder(partial, stage_path(index, stage));
 }
 
+void RunFolder::replace_record(std::size_t index, std::string_view stage,
+                               const Json& record) const {
+    write_json_file(stage_path(index, stage) / kRecordName, record);
+}
+
 void RunFolder::write_report(const Json& report, const std::string& markdown) const {
     write_file(path_ / "report.md", markdown);
     write_json_file(path_ / "report.json", report);

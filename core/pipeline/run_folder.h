@@ -33,6 +33,8 @@ public:
     std::optional<Json> finished_stage(std::size_t index, std::string_view stage) const;
     /// Writes stage.json into the partial folder and gives it its final name, after fsync.
     void finish_stage(std::size_t index, std::string_view stage, const Json& record);
+    /// The same stage's record, with a word more.
+    void replace_record(std::size_t index, std::string_view stage, const Json& record) const;
     void write_report(const Json& report, const std::string& markdown) const;
 
 private:

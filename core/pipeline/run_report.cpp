@@ -43,7 +43,7 @@ std::string metrics_table(const Json& metrics) {
 constexpr std::array kRoutingColumns{"layer",    "recall",        "restricted_kl", "displaced",
                                      "local_kl", "output_cosine", "load_tv"};
 
-std::string routing_table(const Json& routing) {
+std::string routing_table(const Json& routing, bool is_accepted) {
     const Json layers = routing.value("per_layer", Json::array());
     if (layers.empty() || !layers.front().is_object()) return {};
     std::string head = "|";
@@ -53,8 +53,9 @@ std::string routing_table(const Json& routing) {
         head += fmt::format(" {} |", name);
         rule += "---:|";
     }
-    std::string text = fmt::format("Routing against the original: {}. By layer:\n\n{}\n{}\n",
-                                   routing.value("verdict", Json()).dump(), head, rule);
+    std::string text = fmt::format("Routing against the original: {}{}. By layer:\n\n{}\n{}\n",
+                                   routing.value("verdict", Json()).dump(),
+                                   is_accepted ? ", which was accepted" : "", head, rule);
     for (const Json& layer : layers) {
         text += "|";
         for (const char* name : kRoutingColumns) {
@@ -88,7 +89,8 @@ std::string report_markdown(const Json& report, const std::string& title) {
     text += "\n";
     for (const Json& stage : stages) {
         const std::string tables = metrics_table(stage.value("metrics", Json::object())) +
-                                   routing_table(stage.value("routing", Json::object()));
+                                   routing_table(stage.value("routing", Json::object()),
+                                                 stage.value("routing_accepted", false));
         if (!tables.empty()) {
             text += fmt::format("## {}\n\n{}", stage.value("stage", ""), tables);
         }

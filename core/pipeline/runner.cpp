@@ -22,12 +22,15 @@
 #include "pipeline/run_report.h"
 #include "pipeline/stage.h"
 #include "pipeline/stage_routing.h"
+#include "routing/routing_report.h"
 
 namespace espalier {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr int kReportVersion = 1;
+/// In a stage's record: its routing failed, and somebody has accepted that.
+constexpr const char* kAccepted = "routing_accepted";
 
 /// One pass over a recipe's stages.
 class Execution {
@@ -45,9 +48,11 @@ public:
         for (std::size_t index = 0; index < stages.size(); ++index) {
             throw_if_stopped(stop_);
             const std::string& name = stages[index].stage;
+            if (!find_stage(name).only_measures) hold_if_unaccepted(records);
             recorder_.begin_stage(index, stages.size(), name);
             auto record = folder_.finished_stage(index, name);
             if (!record) record = run_stage(index);
+            if (has_failed(*record) && index < request_.accepts_routing) accept(index, *record);
             adopt(*record, folder_.stage_path(index, name));
             recorder_.finish_stage(index, name, *record);
             records.push_back({{"stage", name},
@@ -55,11 +60,35 @@ public:
                                {"peak_bytes", record->at("peak_bytes")},
                                {"metrics", record->at("metrics")},
                                {"routing", record->at("routing")}});
+            if (is_accepted(*record)) records.back()[kAccepted] = true;
         }
         return finish(std::move(records));
     }
 
 private:
+    static bool has_failed(const Json& record) {
+        return record.at("routing").value("verdict", Json()) == "fail";
+    }
+    static bool is_accepted(const Json& record) { return record.value(kAccepted, false); }
+
+    void accept(std::size_t index, Json& record) {
+        if (is_accepted(record)) return;
+        record[kAccepted] = true;
+        folder_.replace_record(index, request_.recipe.stages[index].stage, record);
+    }
+
+    /// Lost routing is a person's to accept before anything builds on it.
+    static void hold_if_unaccepted(const Json& records) {
+        for (const Json& record : records) {
+            if (!has_failed(record) || is_accepted(record)) continue;
+            throw RoutingHeld(ErrorCode::RunStage,
+                              fmt::format("The stage {} failed the limits for routing: {}.",
+                                          record.at("stage").get<std::string>(),
+                                          routing_failures(record.at("routing"))),
+                              "Choose a smaller cut, or accept it: run --resume --accept-routing.");
+        }
+    }
+
     Json run_stage(std::size_t index) {
         const StageEntry& entry = request_.recipe.stages[index];
         const fs::path partial = folder_.partial_path(index, entry.stage);
@@ -167,6 +196,11 @@ Json execute_recipe(const RunRequest& request, RunObserver& observer, std::stop_
     } catch (const Cancelled&) {
         recorder.finish_run("stopped", nullptr);
         throw;
+    } catch (const RoutingHeld& held) {
+        log("pipeline").warn("The run waits: {}", held.what());
+        recorder.finish_run("held", nullptr);
+        run_log.flush();
+        throw;
     } catch (const std::exception& error) {
         log("pipeline").error("The run failed: {}", error.what());
         recorder.finish_run("failed", nullptr);
@@ -184,6 +218,9 @@ RunOutcome run_recipe(const RunRequest& request, RunObserver& observer, std::sto
         end.result = execute_recipe(request, observer, stop).at("result");
     } catch (const Cancelled&) {
         end.outcome = RunOutcome::Stopped;
+    } catch (const RoutingHeld& held) {
+        // What to do is said by whoever watches: it is more than one thing.
+        end = {RunOutcome::Held, held.what(), std::string(code_text(held.code())), Json::object()};
     } catch (const Error& error) {
         fail(error.code(), error.hint().empty() ? error.what()
                                                 : fmt::format("{} {}", error.what(), error.hint()));

@@ -60,6 +60,7 @@ struct Stage {
     std::function<StageOutput(const StageContext&)> run;
     double weight = 1.0;  ///< rough share of a run's time, for progress
     std::vector<StageField> fields;
+    bool only_measures = false;  ///< leaves the model as it is
 };
 
 /// The stages of the library itself are there already. A stage of the same name is replaced.

@@ -292,6 +292,22 @@ Json to_json(const LayerFidelity& layer) {
     return json;
 }
 
+std::string routing_failures(const Json& report) {
+    std::string text;
+    for (const Json& entry : report.at("worst")) {
+        if (entry.at("verdict") != "fail") continue;
+        const auto layers = entry.at("layers").get<std::vector<std::int64_t>>();
+        text += fmt::format("{}{} {:.3g} in layer{} {}{} (limit {:.3g})", text.empty() ? "" : ", ",
+                            entry.at("metric").get<std::string>(), entry.at("value").get<double>(),
+                            layers.size() == 1 ? "" : "s", fmt::join(layers, ", "),
+                            entry.contains("task")
+                                ? fmt::format(" for {}", entry.at("task").get<std::string>())
+                                : "",
+                            entry.at("warn").get<double>());
+    }
+    return text;
+}
+
 void validate_routing_limits(const Json& limits) {
     const auto refuse = [](const std::string& what) {
         throw Error(ErrorCode::RunRecipe, what,

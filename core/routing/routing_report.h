@@ -47,6 +47,9 @@ struct RoutingReportInput {
 /// @throws Error RunRecipe for limits that name no metric or are no numbers
 Json routing_report(const RoutingReportInput& input);
 
+/// What makes a report's verdict "fail", for people: "restricted_kl 0.21 in layer 3 (limit 0.15)".
+std::string routing_failures(const Json& report);
+
 /// @throws Error RunRecipe, as routing_report() would
 void validate_routing_limits(const Json& limits);
 

@@ -35,7 +35,7 @@ struct RunRecord {
     std::string path;  ///< folder, unique
     std::string name;
     std::string model;
-    std::string state;   ///< "running", "finished", "stopped", "failed"
+    std::string state;   ///< "running", "finished", "held", "stopped", "failed"
     std::string recipe;  ///< JSON
     std::string report;  ///< JSON, empty until there is one
     std::int64_t started_unix = 0;

@@ -84,6 +84,20 @@ private Q_SLOTS:
         VERIFY_DONE(run("whole", true));
     }
 
+    void lost_routing_is_waited_with_until_it_is_accepted() {
+        QStringList held = arguments("held", false);
+        held.removeOne("--accept-routing");
+        const Answer answer = m_cli.run(QStringList{"--json"} + held);
+        QCOMPARE(answer.code, 3);
+        const std::string message = answer.json().at("error").at("message");
+        QVERIFY2(message.find("restricted_kl") != std::string::npos, message.c_str());
+        QVERIFY(fs::exists(m_cli.file("held") / "01-prune"));
+        QVERIFY(!fs::exists(m_cli.file("held") / "02-quantize"));
+        VERIFY_DONE(run("held", true));
+        QCOMPARE(report("held").at("result").at("sha256").get<std::string>(), m_sha256);
+        QVERIFY(report("held").at("stages")[0].at("routing_accepted").get<bool>());
+    }
+
     void a_recipe_with_a_mistake_is_named_before_any_work() {
         Json recipe = read_json_file(m_cli.file("recipe.json"));
         recipe["stages"][1]["typo"] = 1;
@@ -98,7 +112,8 @@ private Q_SLOTS:
 
 private:
     QStringList arguments(const char* name, bool resumes) const {
-        QStringList list{"run", m_cli.path("recipe.json"), "--out", m_cli.path(name)};
+        QStringList list{"run", m_cli.path("recipe.json"), "--accept-routing", "--out",
+                         m_cli.path(name)};
         if (resumes) list << "--resume";
         return list;
     }

@@ -84,6 +84,30 @@ StageOutput note(const StageContext& context) {
     return output;
 }
 
+/// Leaves a model whose routing is beyond its limits.
+StageOutput lose_routing(const StageContext& context) {
+    StageOutput output = note(context);
+    output.routing = {{"verdict", "fail"},
+                      {"worst",
+                       {{{"metric", "restricted_kl"},
+                         {"value", 0.2134},
+                         {"layers", {3}},
+                         {"warn", 0.15},
+                         {"verdict", "fail"}},
+                        {{"metric", "load_tv"},
+                         {"value", 0.31},
+                         {"layers", {0, 3}},
+                         {"task", "cpp"},
+                         {"warn", 0.2},
+                         {"verdict", "fail"}},
+                        {{"metric", "displaced"},
+                         {"value", 0.4},
+                         {"layers", {3}},
+                         {"warn", 0.35},
+                         {"verdict", "warn"}}}}};
+    return output;
+}
+
 StageOutput wait_for_stop(const StageContext& context) {
     std::mutex mutex;
     std::condition_variable_any never;
@@ -120,6 +144,10 @@ private Q_SLOTS:
         register_stage(stage("test_note", note));
         register_stage(stage("test_wait", wait_for_stop));
         register_stage(stage("test_fail", fail));
+        register_stage(stage("test_lost", lose_routing));
+        Stage measuring = stage("test_measure", talk);
+        measuring.only_measures = true;
+        register_stage(measuring);
         register_stage(stage("test_log", talk));
         register_stage(stage("test_memory", run_out_of_memory));
         test::write_synthetic_model({}, root() / "model");
@@ -258,6 +286,49 @@ private Q_SLOTS:
         QCOMPARE(g_runs, 3);
         QCOMPARE(again.all<StageFinished>().size(), std::size_t{3});
         QVERIFY(!fs::exists(request.out / "02-test_wait.partial"));
+    }
+
+    void what_would_build_on_lost_routing_waits_until_that_is_accepted() {
+        RunRequest request =
+            make("held", {"test_lost", "test_measure", "test_note", "test_lost", "test_note"});
+        request.library = root() / "held.sqlite";
+        const auto state = [&] {
+            return Library(request.library).find_run(request.out.string())->state;
+        };
+        Collector events;
+        QCOMPARE(run_recipe(request, events, {}), RunOutcome::Held);
+        QCOMPARE(g_runs, 1);
+        QCOMPARE(events.all<StageFinished>().size(), std::size_t{2});  // what measures goes on
+        const RunFinished end = events.all<RunFinished>().front();
+        QCOMPARE(end.code, std::string("E-RUN-01"));
+        QCOMPARE(end.message,
+                 std::string("The stage test_lost failed the limits for routing: restricted_kl "
+                             "0.213 in layer 3 (limit 0.15), load_tv 0.31 in layers 0, 3 for cpp "
+                             "(limit 0.2)."));
+        QCOMPARE(state(), std::string("held"));
+
+        request.resumes = true;
+        Collector unasked;
+        QCOMPARE(run_recipe(request, unasked, {}), RunOutcome::Held);
+        QCOMPARE(g_runs, 1);
+
+        // What is accepted of the stages so far says nothing of those to come.
+        request.accepts_routing = 2;
+        Collector accepted;
+        QCOMPARE(run_recipe(request, accepted, {}), RunOutcome::Held);
+        QCOMPARE(g_runs, 3);
+        QVERIFY(read_json_file(request.out / "01-test_lost/stage.json").at("routing_accepted"));
+        QVERIFY(
+            !read_json_file(request.out / "04-test_lost/stage.json").contains("routing_accepted"));
+
+        request.accepts_routing = kAllStages;
+        Collector all;
+        QCOMPARE(run_recipe(request, all, {}), RunOutcome::Finished);
+        QCOMPARE(g_runs, 4);
+        const Json stages = read_json_file(request.out / "report.json").at("stages");
+        QVERIFY(stages[0].at("routing_accepted") && stages[3].at("routing_accepted"));
+        QVERIFY(!stages[2].contains("routing_accepted"));
+        QCOMPARE(state(), std::string("finished"));
     }
 
     void a_locked_folder_is_refused() {

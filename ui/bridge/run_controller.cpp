@@ -9,6 +9,8 @@ JobState stateAfter(RunOutcome outcome) {
     switch (outcome) {
         case RunOutcome::Finished:
             return JobState::Finished;
+        case RunOutcome::Held:
+            return JobState::Held;
         case RunOutcome::Stopped:
             return JobState::Stopped;
         case RunOutcome::Failed:

@@ -9,7 +9,7 @@
 
 namespace espalier::ui {
 
-enum class JobState { Idle, Running, Stopping, Stopped, Failed, Finished };
+enum class JobState { Idle, Running, Stopping, Held, Stopped, Failed, Finished };
 
 /// Owns the one run that may be under way, both its ends.
 class RunController : public QObject {

@@ -56,6 +56,7 @@ QString percent(double share) { return tr("%1 %").arg(QLocale().toString(share *
 QString runState(const QString& state) {
     if (state == QLatin1String("running")) return tr("running");
     if (state == QLatin1String("finished")) return tr("finished");
+    if (state == QLatin1String("held")) return tr("waits for you");
     if (state == QLatin1String("stopped")) return tr("stopped");
     if (state == QLatin1String("failed")) return tr("failed");
     if (state == QLatin1String("interrupted")) return tr("interrupted");

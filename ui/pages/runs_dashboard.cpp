@@ -11,6 +11,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "routing/routing_report.h"
 #include "ui/bridge/background_worker.h"
 #include "ui/charts/rounds_chart.h"
 #include "ui/models/format.h"
@@ -68,6 +69,15 @@ bool RunDashboard::isLive() const {
 
 void RunDashboard::buildLayout() {
     m_banner = new Banner(QStringLiteral("run_banner"));
+    m_accept = new PushButton(QStringLiteral("run_ctl_accept_btn"), tr("&Accept and go on"));
+    m_accept->setToolTip(
+        tr("The run goes on with what it has. The report says that you accepted it."));
+    m_banner->addButton(m_accept);
+    connect(m_accept, &QPushButton::clicked, this, [this] {
+        const auto isDone = [](const StageMark& stage) { return stage.state == StageState::Done; };
+        Q_EMIT resumeRequested(
+            m_folder, static_cast<int>(std::count_if(m_stages.begin(), m_stages.end(), isDone)));
+    });
     m_charts = new RunLayerCharts;
     m_routing = new RunRoutingPanel;
     m_rounds = new RoundsChart(QStringLiteral("run_rounds_chart"));
@@ -127,7 +137,7 @@ QWidget* RunDashboard::makeHeader() {
                        ->withIcon(QStringLiteral("folder"));
     connect(back, &QToolButton::clicked, this, &RunDashboard::listRequested);
     connect(m_stop, &QPushButton::clicked, &m_services.runs, &RunController::stop);
-    connect(m_resume, &QPushButton::clicked, this, [this] { Q_EMIT resumeRequested(m_folder); });
+    connect(m_resume, &QPushButton::clicked, this, [this] { Q_EMIT resumeRequested(m_folder, 0); });
     connect(m_play, &QPushButton::clicked, this,
             [this] { Q_EMIT playRequested(m_summary.resultPath); });
     connect(m_inspect, &QPushButton::clicked, this,
@@ -252,6 +262,7 @@ void RunDashboard::showDetails(const RunDetails& details) {
     showRounds(details.rounds);
     m_metrics->mergeMetrics(details.metrics);
     if (!isLive()) m_log->setLines(details.log);
+    if (!isLive()) showHold(details);
     if (!details.summary.folderExists) {
         m_banner->showMessage(BannerKind::Warn,
                               tr("The folder of this run is not there any more."));
@@ -286,6 +297,23 @@ void RunDashboard::showFinishedStages(const RunDetails& details) {
     m_facts->setRows(rows);
     if (!details.routingVerdict.isEmpty()) {
         m_metrics->setRoutingVerdict(details.routingVerdict, details.routingReasons);
+    }
+}
+
+/// Lost routing is for the user to accept before anything builds on it.
+void RunDashboard::showHold(const RunDetails& details) {
+    if (details.summary.state != QLatin1String("held")) return;
+    for (const StageRecord& record : details.finished) {
+        const Json stage = parse_json(record.record, "stage.json");
+        const Json routing = stage.value("routing", Json::object());
+        if (routing.value("verdict", Json()) != "fail" || stage.value("routing_accepted", false))
+            continue;
+        m_banner->showMessage(
+            BannerKind::Warn,
+            tr("%1 lost more of the routing than its limits allow: %2. The stages that follow "
+               "would build on it.")
+                .arg(format::stageName(QString::fromStdString(record.stage)),
+                     QString::fromStdString(routing_failures(routing))));
     }
 }
 
@@ -352,6 +380,9 @@ void RunDashboard::finish(const RunFinished& end) {
         case RunOutcome::Finished:
             setState(QStringLiteral("finished"));
             break;
+        case RunOutcome::Held:
+            setState(QStringLiteral("held"));
+            break;
         case RunOutcome::Stopped:
             setState(QStringLiteral("stopped"));
             break;
@@ -380,6 +411,8 @@ void RunDashboard::setState(const QString& state) {
     m_stop->setVisible(isOurs);
     m_stop->setEnabled(state == QLatin1String("running"));
     m_resume->setVisible(canResume);
+    m_accept->setVisible(state == QLatin1String("held"));
+    m_accept->setEnabled(!m_services.runs.isBusy());
     m_resume->setEnabled(canResume && !m_services.runs.isBusy());
     m_play->setVisible(state == QLatin1String("finished"));
     m_play->setEnabled(!m_summary.resultPath.isEmpty());

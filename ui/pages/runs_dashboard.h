@@ -42,7 +42,8 @@ Q_SIGNALS:
     void listRequested();
     void inspectRequested(const QString& model, const QString& stats);
     void playRequested(const QString& model);
-    void resumeRequested(const QString& folder);
+    /// @param acceptedStages of so many first stages a failed routing is accepted
+    void resumeRequested(const QString& folder, int acceptedStages);
     void loaded();
 
 private:
@@ -54,6 +55,7 @@ private:
     void load();
     void showDetails(const RunDetails& details);
     void showFinishedStages(const RunDetails& details);
+    void showHold(const RunDetails& details);
     void showRounds(const std::vector<Json>& rounds);
     void take(const std::vector<RunEvent>& events);
     void takeEvent(const RunEvent& event);
@@ -88,6 +90,7 @@ private:
     TextLabel* m_noMetrics;
     PushButton* m_stop;
     PushButton* m_resume;
+    PushButton* m_accept;
     PushButton* m_play;
     PushButton* m_inspect;
     PushButton* m_openFolder;

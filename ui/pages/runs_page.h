@@ -36,7 +36,7 @@ Q_SIGNALS:
     void sampleRequested();
     void inspectRequested(const QString& model, const QString& stats);
     void playRequested(const QString& model);
-    void resumeRequested(const QString& folder);
+    void resumeRequested(const QString& folder, int acceptedStages);
 
 protected:
     void arrange(bool isNarrow) override;

@@ -116,7 +116,8 @@ void MainWindow::connectPages() {
     connect(m_start, &StartPage::inspectRequested, this, [this] { goTo(Experts); });
     connect(m_start, &StartPage::playRequested, this, [this] { goTo(Play); });
     connect(m_start, &StartPage::runOpened, this, &MainWindow::openRun);
-    connect(m_start, &StartPage::resumeRequested, this, &MainWindow::resumeRun);
+    connect(m_start, &StartPage::resumeRequested, this,
+            [this](const QString& folder) { resumeRun(folder); });
     connect(m_start, &StartPage::filesDropped, this, &MainWindow::openPaths);
     connect(m_models, &ModelsPage::compressRequested, this, &MainWindow::compressModel);
     connect(m_models, &ModelsPage::playRequested, this, &MainWindow::playModel);
@@ -266,7 +267,7 @@ void MainWindow::inspectModel(const QString& model, const QString& stats) {
     m_experts->openModel(model, stats);
 }
 
-void MainWindow::resumeRun(const QString& folder) {
+void MainWindow::resumeRun(const QString& folder, int acceptedStages) {
     openRun(folder);
     if (m_services.runs.isBusy()) {
         m_runs->showFailure(
@@ -279,11 +280,12 @@ void MainWindow::resumeRun(const QString& folder) {
             return ResumableRun{load_recipe(std::filesystem::path(path) / "recipe.json"),
                                 library_path()};
         },
-        [this, folder](const ResumableRun& run) {
+        [this, folder, acceptedStages](const ResumableRun& run) {
             m_services.runs.start({.recipe = run.recipe,
                                    .out = folder.toStdString(),
                                    .resumes = true,
-                                   .library = run.library});
+                                   .library = run.library,
+                                   .accepts_routing = static_cast<std::size_t>(acceptedStages)});
         },
         [this](const Failure& failure) { m_runs->showFailure(failure); });
 }
@@ -308,6 +310,9 @@ void MainWindow::takeRunState(JobState state) {
         case JobState::Stopping:
             m_strip->showStopping(tr("%1   stopping…").arg(name));
             return;
+        case JobState::Held:
+            m_strip->showResult(tr("%1   waits for you: its routing failed.").arg(name));
+            break;
         case JobState::Stopped:
             m_strip->showResult(tr("%1   stopped. It can go on later.").arg(name));
             break;

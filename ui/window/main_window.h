@@ -67,7 +67,8 @@ private:
     void cancel();
     void focusNextPane(int direction);
     static void focusInto(QWidget& pane);
-    void resumeRun(const QString& folder);
+    /// @param acceptedStages see RunRequest::accepts_routing
+    void resumeRun(const QString& folder, int acceptedStages = 0);
     void openRun(const QString& folder);
     void compressModel(const QString& model);
     void playModel(const QString& model);
