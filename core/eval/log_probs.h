@@ -22,6 +22,7 @@ Divergence compare_rows(std::span<const float> reference, std::span<const float>
 /// What else is known of a reference distribution that many models are compared with.
 struct ReferenceRow {
     double negative_entropy = 0;  ///< sum of p log p, nats
+    double probability_sum = 0;   ///< of the rounded ones: 1 but for rounding
     double nll = 0;               ///< of the token that came
     std::int32_t best = 0;
 };
@@ -29,7 +30,7 @@ struct ReferenceRow {
 /// Turns logits into probabilities, in place.
 ReferenceRow to_reference_row(std::span<float> logits, std::int32_t token);
 
-/// As compare_rows(), with one exponential an entry. KL within 1e-7: probabilities are in float.
+/// As compare_rows(), ten times faster. KL within 3e-7: probabilities and exponentials are float.
 Divergence compare_with(const ReferenceRow& reference, std::span<const float> probabilities,
                         std::span<const float> model, std::int32_t token);
 

@@ -154,6 +154,7 @@ HWY_AFTER_NAMESPACE();
 namespace espalier::kernels {
 
 HWY_EXPORT(rms_norm);
+HWY_EXPORT(max_value);
 HWY_EXPORT(softmax_with_sink);
 HWY_EXPORT(add);
 HWY_EXPORT(add_scaled);
@@ -167,6 +168,8 @@ void rms_norm(std::span<const float> x, std::span<const float> weight, float eps
               std::span<float> out) {
     HWY_DYNAMIC_DISPATCH(rms_norm)(x, weight, epsilon, out);
 }
+
+float max_value(std::span<const float> x) { return HWY_DYNAMIC_DISPATCH(max_value)(x); }
 
 void softmax(std::span<float> x) { softmax_with_sink(x, -std::numeric_limits<float>::infinity()); }
 

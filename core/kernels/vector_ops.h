@@ -9,6 +9,9 @@ namespace espalier::kernels {
 void rms_norm(std::span<const float> x, std::span<const float> weight, float epsilon,
               std::span<float> out);
 
+/// x is not empty and holds no NaN.
+float max_value(std::span<const float> x);
+
 /// x = softmax(x), in place. At least one value is finite; -inf becomes exactly 0. Relative error
 /// of each exp about 1e-7.
 void softmax(std::span<float> x);

@@ -10,12 +10,14 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "eval/expert_projector.h"
 #include "eval/mask_expansion.h"
 #include "eval/mask_probe.h"
 #include "infer/native_model.h"
 #include "pipeline/torch_services.h"
 #include "prune/kept_counts.h"
+#include "prune/part_costs.h"
 #include "prune/search_plan.h"
 #include "routing/criterion.h"
 
@@ -24,9 +26,30 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Tokens that the cost is expanded on, fewer where less memory would not hold them.
+/// Tokens that the cost is expanded on.
 constexpr std::int64_t kExpandedTokens = 8192;
 constexpr std::int64_t kExpansionBytes = std::int64_t{1} << 30;
+
+/// Tokens of a part of what the result is checked on.
+constexpr std::int64_t kCheckPartTokens = 1024;
+
+/// What measuring may remember: the more, the faster it is.
+std::uint64_t most_probe_bytes() {
+    constexpr std::uint64_t kMost = std::uint64_t{4} << 30;
+    return std::min(kMost, machine_memory().available_bytes / 4);
+}
+
+/// Of a token: hidden states while the cost is expanded, and what is held of each expansion.
+std::int64_t expansion_floats(const MoeConfig& config) {
+    const std::int64_t layers = config.num_layers();
+    return (layers + 1) * config.hidden_size +
+           static_cast<std::int64_t>(kExpansionsHeld) * layers * 3 * config.router.num_experts;
+}
+
+/// Fewer where the expansions held would need too much memory.
+std::int64_t expanded_tokens(const MoeConfig& config) {
+    return std::min(kExpandedTokens, kExpansionBytes / (4 * expansion_floats(config)));
+}
 
 /// See ExpertProjector::project().
 double temperature_of(SearchProblem::Reach reach) {
@@ -75,12 +98,9 @@ std::vector<TokenWindows> cut(const TokenWindows& windows, std::int64_t part_tok
 class MeasuredSelection {
 public:
     MeasuredSelection(const MeasuredSelectionInput& input, std::stop_token stop)
-        : input_(input),
-          stop_(std::move(stop)),
-          parts_(cut(input.windows.seen, kSearchPartTokens)),
-          options_{.memory_bytes = MaskProbeOptions().memory_bytes / parts_.size(),
-                   .streams_layers = is_larger_than_memory(input.model)},
-          model_(input.model, input.pool) {}
+        : input_(input), stop_(std::move(stop)), model_(input.model, input.pool) {
+        model_.set_arithmetic(Arithmetic::BFloat16);
+    }
 
     ExpertPlan run() {
         tell(0, "measuring the whole model");
@@ -179,13 +199,26 @@ private:
         return limits;
     }
 
-    SearchResult search(const std::vector<SearchCandidate>& candidates) {
+    /// One of each part; together they have the memory of one.
+    std::vector<MaskProbe> make_probes(std::vector<TokenWindows> parts) {
+        const MaskProbeOptions options{.memory_bytes = most_probe_bytes() / parts.size(),
+                                       .streams_layers = is_larger_than_memory(input_.model)};
         std::vector<MaskProbe> probes;
-        probes.reserve(parts_.size());
-        for (TokenWindows& part : parts_) {
-            probes.emplace_back(model_, std::move(part), options_, stop_);
-            search_tokens_ += probes.back().whole().all.tokens;
+        probes.reserve(parts.size());
+        for (TokenWindows& part : parts) {
+            probes.emplace_back(model_, std::move(part), options, stop_);
         }
+        return probes;
+    }
+    static std::int64_t scored_tokens(const std::vector<MaskProbe>& probes) {
+        std::int64_t tokens = 0;
+        for (const MaskProbe& probe : probes) tokens += probe.whole().all.tokens;
+        return tokens;
+    }
+
+    SearchResult search(const std::vector<SearchCandidate>& candidates) {
+        std::vector<MaskProbe> probes = make_probes(cut(input_.windows.seen, kSearchPartTokens));
+        search_tokens_ = scored_tokens(probes);
         SearchProblem problem;
         problem.candidates = candidates;
         problem.limits = limits();
@@ -228,11 +261,7 @@ private:
 
     /// Indices of the windows of each part, smaller where what is kept of them asks for it.
     std::vector<std::vector<std::size_t>> windows_to_expand() const {
-        const MoeConfig& config = input_.model.config();
-        const auto layers = config.num_layers();
-        const std::int64_t token_floats =
-            (layers + 1) * config.hidden_size + layers * 3 * config.router.num_experts;
-        const std::int64_t tokens = std::min(kExpandedTokens, kExpansionBytes / (4 * token_floats));
+        const std::int64_t tokens = expanded_tokens(input_.model.config());
         std::vector<std::vector<std::size_t>> parts(count_parts(input_.windows.seen, tokens));
         for (std::size_t w = 0; w < input_.windows.seen.windows.size(); ++w) {
             parts[w % parts.size()].push_back(w);
@@ -255,31 +284,35 @@ private:
              fmt::format("best KL {:.4f}, {} plans measured", best_, measurements_));
     }
 
-    /// What the windows kept back say: the search's choice, unless a criterion alone does better
-    /// there.
+    /// What the windows kept back say: the search's choice, unless a criterion alone costs less
+    /// there by more than chance.
     KeptExperts check(const std::vector<SearchCandidate>& candidates, const SearchResult& found,
                       Json& story) {
-        MaskProbe probe(model_, input_.windows.unseen, options_, stop_);
-        const KeptExperts* kept = &found.kept;
-        double least = probe.measure(mask_of(found.kept), stop_).all.kl;
-        story["kept"] = "search";
-        story["search_unseen_kl"] = least;
+        std::vector<MaskProbe> probes = make_probes(cut(input_.windows.unseen, kCheckPartTokens));
+        const auto measure = [&](const KeptExperts& kept) {
+            PartCosts costs;
+            for (MaskProbe& probe : probes) {
+                costs.push_back(probe.measure(mask_of(kept), stop_).all.kl);
+            }
+            return costs;
+        };
+        const PartCosts of_search = measure(found.kept);
+        std::vector<PartCosts> of_candidates;
         Json rows = Json::array();
         for (std::size_t i = 0; i < candidates.size(); ++i) {
-            const double kl = probe.measure(mask_of(candidates[i].kept), stop_).all.kl;
+            of_candidates.push_back(measure(candidates[i].kept));
             rows.push_back({{"criterion", candidates[i].criterion},
                             {"scope", scopes_[i]},
                             {"kl", found.candidates[i].cost},
-                            {"unseen_kl", kl}});
-            if (kl >= least) continue;
-            least = kl;
-            kept = &candidates[i].kept;
-            story["kept"] = candidates[i].criterion;
+                            {"unseen_kl", mean_of(of_candidates.back())}});
         }
+        const auto better = surely_lowest(of_candidates, of_search);
+        story["kept"] = better ? candidates[*better].criterion : "search";
+        story["search_unseen_kl"] = mean_of(of_search);
+        story["unseen_kl"] = mean_of(better ? of_candidates[*better] : of_search);
         story["candidates"] = std::move(rows);
-        story["unseen_kl"] = least;
-        story["unseen_tokens"] = probe.whole().all.tokens;
-        return *kept;
+        story["unseen_tokens"] = scored_tokens(probes);
+        return better ? candidates[*better].kept : found.kept;
     }
 
     /// The plan with the reasons and warnings of any other.
@@ -309,8 +342,6 @@ private:
 
     const MeasuredSelectionInput& input_;
     std::stop_token stop_;
-    std::vector<TokenWindows> parts_;
-    MaskProbeOptions options_;
     NativeModel model_;
     std::vector<std::string> scopes_;  ///< of the candidates
     Clock::time_point begin_;
@@ -322,6 +353,15 @@ private:
 };
 
 }  // namespace
+
+std::uint64_t search_bytes(const MoeConfig& config, std::int64_t tokens) {
+    // Predictions, and hidden states between layers: of the choice and of the one measured last.
+    const std::int64_t row = config.vocab_size + 2 * config.hidden_size * config.num_layers();
+    const std::int64_t expanded =
+        std::min(tokens, expanded_tokens(config)) * expansion_floats(config);
+    return std::min(most_probe_bytes(), 4 * static_cast<std::uint64_t>(tokens * row)) +
+           4 * static_cast<std::uint64_t>(expanded);
+}
 
 ExpertPlan select_by_measurement(const MeasuredSelectionInput& input, std::stop_token stop) {
     return MeasuredSelection(input, std::move(stop)).run();

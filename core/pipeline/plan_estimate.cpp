@@ -9,7 +9,6 @@
 #include "base/thread_pool.h"
 #include "calib/calibration_memory.h"
 #include "calib/worker_memory.h"
-#include "eval/mask_probe.h"
 #include "pipeline/evaluate_stage.h"
 #include "pipeline/measured_selection.h"
 #include "pipeline/prune_stage.h"
@@ -35,7 +34,8 @@ constexpr std::uint64_t kHeaderBytes = 1U << 20;   ///< JSON and padding beside 
 class Estimator {
 public:
     Estimator(const ModelSource& model, std::size_t num_threads)
-        : config_(model.config()),
+        : original_(model.config()),
+          config_(model.config()),
           threads_(static_cast<double>(num_threads == 0 ? num_physical_cores() : num_threads)) {
         for (const NamedTensor& tensor : model.stored_tensors()) {
             const std::uint64_t bytes = tensor.view.bytes.size();
@@ -110,13 +110,6 @@ private:
         return static_cast<std::int64_t>(plan.layers.begin()->second.kept.size());
     }
 
-    /// What a MaskProbe remembers: predictions, and hidden states between layers.
-    std::uint64_t probe_bytes(std::int64_t tokens) const {
-        const std::int64_t row = config_.vocab_size + config_.hidden_size * config_.num_layers();
-        return std::min(MaskProbeOptions().memory_bytes,
-                        4 * static_cast<std::uint64_t>(tokens * row));
-    }
-
     StageEstimate prune(const Json& json) {
         const auto config = config_from_json<PruneConfig>(json, "prune");
         const std::int64_t kept = kept_of(config);
@@ -131,14 +124,14 @@ private:
         estimate.peak_bytes = kBaseBytes;
         estimate.seconds = 2 * static_cast<double>(bytes_) / kDiskBytes;
         if (config.plan_path.empty() && config.criterion == kMeasuredSelection) {
-            // Before the search begins every criterion's choice is measured on a part of the
+            // Before the search begins every criterion's choice is measured on two parts of the
             // texts, the best of them on all; afterwards all on others.
             const auto tries = static_cast<double>(criteria().size());
             const auto tokens = static_cast<double>(config.search_tokens);
-            const double part = std::min(tokens, static_cast<double>(kSearchPartTokens));
+            const double part = std::min(tokens, 2.0 * static_cast<double>(kSearchPartTokens));
             estimate.seconds +=
                 config.search_seconds + forward_seconds(2 * tries * part + 4 * tokens);
-            estimate.peak_bytes += probe_bytes(config.search_tokens);
+            estimate.peak_bytes += search_bytes(original_, config.search_tokens);
         }
         add_routing(config.routing_tokens, estimate);
         return estimate;
@@ -189,7 +182,8 @@ private:
         return estimate;
     }
 
-    MoeConfig config_;
+    MoeConfig original_;
+    MoeConfig config_;  ///< after the stages so far
     double threads_;
     std::uint64_t bytes_ = 0;         ///< of all tensors
     std::uint64_t expert_bytes_ = 0;  ///< of those with one part an expert

@@ -116,9 +116,8 @@ CutTensor constant_tensor(std::int64_t layer, std::int32_t expert,
                           const std::vector<float>& values) {
     const TensorKey key{TensorRole::ExpertConstant, static_cast<std::int32_t>(layer), expert};
     CutTensor cut;
-    cut.spec = {tensor_name(kConstantPattern, key),
-                DType::F32,
-                {static_cast<std::int64_t>(values.size())}};
+    cut.spec = {
+        tensor_name(kConstantPattern, key), DType::F32, {static_cast<std::int64_t>(values.size())}};
     cut.pieces.push_back(std::as_bytes(std::span(values)));
     return cut;
 }
@@ -131,8 +130,8 @@ std::uint64_t bytes_of(const TensorSpec& spec) {
 
 }  // namespace
 
-CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
-                     const ChannelPlan* channels, const ExpertConstants* constants) {
+CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan, const ChannelPlan* channels,
+                     const ExpertConstants* constants) {
     if (channels != nullptr) require_cuttable(model, *channels);
     plan.require_fits(model.config());
     CutModel cut;
@@ -145,8 +144,8 @@ CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
             continue;
         }
         const auto key = is_extra ? std::nullopt : model.role_of(stored.name);
-        auto tensor = cut_tensor(stored, key, plan, model.config().router.num_experts,
-                                 constants != nullptr);
+        auto tensor =
+            cut_tensor(stored, key, plan, model.config().router.num_experts, constants != nullptr);
         if (!tensor) continue;
         if (channels != nullptr && has_channels(key)) {
             ChannelCut narrow =

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
+#include <deque>
 #include <limits>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
+#include "prune/expert_flips.h"
+#include "prune/part_costs.h"
 
 namespace espalier {
 namespace {
@@ -18,134 +22,44 @@ constexpr std::size_t kFinalists = 3;
 constexpr std::array kExpandedAt = {0.0, 0.6};
 /// A layer is thinned in so many steps at most.
 constexpr std::int64_t kMaxSteps = 64;
-/// Experts that are gone whose return is tried with every partner.
-constexpr std::size_t kReturnsTried = 4;
-/// Parts of the data after which a choice that has cost no less is given up.
-constexpr std::size_t kPartsToTell = 2;
+/// So many of a layer's experts, the most promising, are paired with others.
+constexpr std::size_t kPaired = 4;
+/// Rounds in a row without a gain that end an ascent.
+constexpr std::size_t kPatience = 8;
+/// Parts of the data after which a choice that has cost more, by more than chance, is given up; and
+/// after which, if it has cost no less.
+constexpr std::size_t kFirstParts = 2;
+constexpr std::size_t kPartsToTell = 4;
 /// Changes of the cost that are none.
 constexpr double kNothing = -1e-9;
 
-bool contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
-    return std::binary_search(ids.begin(), ids.end(), id);
-}
-
-std::vector<std::int32_t> with(std::vector<std::int32_t> ids, std::int32_t id) {
-    ids.insert(std::lower_bound(ids.begin(), ids.end(), id), id);
-    return ids;
-}
-
-std::vector<std::int32_t> without(std::vector<std::int32_t> ids, std::int32_t id) {
-    ids.erase(std::lower_bound(ids.begin(), ids.end(), id));
-    return ids;
-}
-
-/// Of each part of the data.
-using Costs = std::vector<double>;
-
-double mean_of(const Costs& costs) {
-    double sum = 0;
-    for (const double cost : costs) sum += cost;
-    return sum / static_cast<double>(costs.size());
-}
-
-/// Of costs on the first parts from those of another choice.
-struct Difference {
-    double mean = 0;
-    double error = 0;  ///< standard error of the mean; 0 of one part
-};
-
-Difference difference(const Costs& trial, const Costs& now) {
-    const auto count = static_cast<double>(trial.size());
-    double sum = 0;
-    double squares = 0;
-    for (std::size_t i = 0; i < trial.size(); ++i) {
-        const double change = trial[i] - now[i];
-        sum += change;
-        squares += change * change;
-    }
-    if (trial.size() < 2) return {sum, 0};
-    const double variance = std::max(0.0, (squares - sum * sum / count) / (count - 1));
-    return {sum / count, std::sqrt(variance / count)};
-}
-
-/// An expert and what its flip should change.
-struct Flip {
-    std::int64_t layer = 0;
-    std::int32_t expert = 0;
-    double change = 0;
-};
-
-void sort_by_change(std::vector<Flip>& flips) {
-    std::stable_sort(flips.begin(), flips.end(),
-                     [](const Flip& a, const Flip& b) { return a.change < b.change; });
-}
-
-/// One expert comes back, another goes.
-struct Exchange {
-    std::int64_t layer = 0;  ///< where one comes back
-    std::int32_t back = 0;
-    std::int64_t gone_layer = 0;  ///< where one goes
-    std::int32_t gone = 0;
-    double change = 0;
-};
-
-void apply(const Exchange& exchange, KeptExperts& kept) {
-    auto& grown = kept.at(exchange.layer);
-    grown = with(grown, exchange.back);
-    auto& shrunk = kept.at(exchange.gone_layer);
-    shrunk = without(shrunk, exchange.gone);
-}
-
-/// What may be flipped.
-class Flips {
+/// Expansions on different data, about choices that lie close together: their mean sees more than
+/// any of them.
+class HeldExpansions final : public CostExpansion {
 public:
-    explicit Flips(const SearchLimits& limits) : limits_(limits) {}
-
-    std::vector<Flip> removals(const CostExpansion& cost, std::int64_t layer,
-                               const std::vector<std::int32_t>& kept) const {
-        std::vector<Flip> flips;
-        for (const std::int32_t e : kept) {
-            if (is_listed(limits_.locked, layer, e)) continue;
-            flips.push_back({layer, e, cost.change(layer, without(kept, e))});
-        }
-        sort_by_change(flips);
-        return flips;
+    /// The oldest goes where there are too many.
+    void add(std::unique_ptr<CostExpansion> expansion) {
+        if (expansions_.size() == kExpansionsHeld) expansions_.pop_front();
+        expansions_.push_back(std::move(expansion));
     }
-    std::vector<Flip> returns(const CostExpansion& cost, std::int64_t layer,
-                              const std::vector<std::int32_t>& kept) const {
-        std::vector<Flip> flips;
-        for (std::int32_t e = 0; e < limits_.num_experts; ++e) {
-            if (contains(kept, e) || is_forced_out(layer, e)) continue;
-            flips.push_back({layer, e, cost.change(layer, with(kept, e))});
-        }
-        sort_by_change(flips);
-        return flips;
+    bool is_full() const noexcept { return expansions_.size() == kExpansionsHeld; }
+    double change(std::int64_t layer, const std::vector<std::int32_t>& kept) const override {
+        double sum = 0;
+        for (const auto& expansion : expansions_) sum += expansion->change(layer, kept);
+        return sum / static_cast<double>(expansions_.size());
     }
-    bool is_forced_out(std::int64_t layer, std::int32_t expert) const {
-        return is_listed(limits_.forced_out, layer, expert);
-    }
-    std::int64_t group_of(std::int32_t expert) const {
-        return expert / (limits_.num_experts / limits_.num_groups);
-    }
-    std::int64_t count_group(const std::vector<std::int32_t>& ids, std::int64_t group) const {
-        return std::count_if(ids.begin(), ids.end(),
-                             [&](std::int32_t id) { return group_of(id) == group; });
+    void take(std::int64_t layer, const std::vector<std::int32_t>& kept) override {
+        for (const auto& expansion : expansions_) expansion->take(layer, kept);
     }
 
 private:
-    static bool is_listed(const KeptExperts& lists, std::int64_t layer, std::int32_t expert) {
-        const auto found = lists.find(layer);
-        return found != lists.end() &&
-               std::find(found->second.begin(), found->second.end(), expert) != found->second.end();
-    }
-
-    const SearchLimits& limits_;
+    std::deque<std::unique_ptr<CostExpansion>> expansions_;
 };
 
 /// What exchanges begin with.
 struct Start {
     KeptExperts kept;
-    Costs costs;
+    PartCosts costs;
 };
 
 class Search {
@@ -154,48 +68,67 @@ public:
         : problem_(problem), limits_(problem.limits), flips_(problem.limits) {}
 
     SearchResult run() {
-        const Start best = best_candidate();
+        const std::vector<Start> finalists = best_candidates();
         if (problem_.begin) problem_.begin();
-        start_from(best);
+        start_from(finalists.front());
+        for (std::size_t i = 1; i < finalists.size(); ++i) take_layers_of(finalists[i].kept);
         exchange();
         if (may_go_on()) {
-            const KeptExperts thinned = thin(best.kept);
-            start_from({thinned, measure(thinned)});
-            result_.thinned_cost = mean_of(costs_);
-            exchange();
+            const KeptExperts thinned = thin(finalists.front().kept);
+            const PartCosts costs = measure(thinned, problem_.num_parts);
+            result_.thinned_cost = mean_of(costs);
+            go_on_from({thinned, costs});
         }
+        for (std::size_t i = 1; i < finalists.size() && may_go_on(); ++i) go_on_from(finalists[i]);
+        count_changes(finalists.front().kept);
         return std::move(result_);
     }
 
 private:
     bool may_go_on() const { return problem_.used() < 1; }
 
-    Costs measure(const KeptExperts& kept) const {
-        Costs costs;
-        for (std::size_t part = 0; part < problem_.num_parts; ++part) {
+    /// On so many parts, or all.
+    PartCosts measure(const KeptExperts& kept, std::size_t parts) const {
+        PartCosts costs;
+        for (std::size_t part = 0; part < std::min(parts, problem_.num_parts); ++part) {
             costs.push_back(problem_.measure(kept, part));
         }
         return costs;
     }
     /// Nothing unless it costs less than the choice, by more than chance; given up early where the
     /// first parts say that it does not.
-    std::optional<Costs> measure_if_lower(const KeptExperts& kept) const {
-        Costs costs;
+    std::optional<PartCosts> measure_if_lower(const KeptExperts& kept) const {
+        PartCosts costs;
         for (std::size_t part = 0; part < problem_.num_parts; ++part) {
             costs.push_back(problem_.measure(kept, part));
-            const Difference so_far = difference(costs, costs_);
-            if (costs.size() >= kPartsToTell && so_far.mean >= 0) return std::nullopt;
+            const CostDifference so_far = difference(costs, costs_);
+            const bool is_dearer = costs.size() >= kFirstParts && so_far.mean >= so_far.error;
+            const bool is_no_gain = costs.size() >= kPartsToTell && so_far.mean >= 0;
+            if (is_dearer || is_no_gain) return std::nullopt;
         }
-        const Difference all = difference(costs, costs_);
-        if (all.mean >= -all.error) return std::nullopt;
+        if (!is_surely_lower(costs, costs_)) return std::nullopt;
         return costs;
+    }
+
+    /// From another start, and then from the better of what was found, with layers of the other.
+    void go_on_from(const Start& start) {
+        const Start before = best_;
+        start_from(start);
+        exchange();
+        const Start found{kept_, costs_};
+        const bool is_better = mean_of(found.costs) < mean_of(before.costs);
+        start_from(is_better ? found : before);
+        if (take_layers_of(is_better ? before.kept : found.kept)) exchange();
     }
 
     /// What the exchanges that follow are made to.
     void start_from(const Start& start) {
-        kept_ = start.kept;
-        costs_ = start.costs;
-        swaps_ = moves_ = 0;
+        refused_.clear();
+        settle_on(start.kept, start.costs);
+    }
+    void settle_on(KeptExperts kept, PartCosts costs) {
+        kept_ = std::move(kept);
+        costs_ = std::move(costs);
         if (problem_.settle) problem_.settle(kept_);
         remember();
     }
@@ -203,15 +136,14 @@ private:
     void remember() {
         const double cost = mean_of(costs_);
         if (!result_.kept.empty() && cost >= result_.cost) return;
+        best_ = {kept_, costs_};
         result_.kept = kept_;
         result_.cost = cost;
-        result_.swaps = swaps_;
-        result_.moves = moves_;
         if (problem_.progress) problem_.progress(cost);
     }
 
-    /// By a part of the data; those ahead are told apart by all of it.
-    Start best_candidate() {
+    /// By the first parts of the data; those ahead are put in order by all of it.
+    std::vector<Start> best_candidates() {
         if (problem_.candidates.empty()) {
             throw Error(ErrorCode::RunRecipe, "There is no ranking of the experts to start from.",
                         "Name at least one criterion.");
@@ -219,25 +151,53 @@ private:
         std::vector<std::size_t> order;
         for (const SearchCandidate& candidate : problem_.candidates) {
             order.push_back(order.size());
-            result_.candidates.push_back(
-                {candidate.criterion, problem_.measure(candidate.kept, 0)});
+            const PartCosts costs = measure(candidate.kept, kFirstParts);
+            result_.candidates.push_back({candidate.criterion, mean_of(costs)});
         }
         std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
             return result_.candidates[a].cost < result_.candidates[b].cost;
         });
         order.resize(std::min(order.size(), kFinalists));
         result_.start_cost = std::numeric_limits<double>::infinity();
-        Start best;
+        std::vector<Start> finalists;
         for (const std::size_t i : order) {
-            Costs costs = measure(problem_.candidates[i].kept);
-            const double cost = mean_of(costs);
+            const KeptExperts& kept = problem_.candidates[i].kept;
+            finalists.push_back({kept, measure(kept, problem_.num_parts)});
+            const double cost = mean_of(finalists.back().costs);
             if (cost >= result_.start_cost) continue;
             result_.start = i;
             result_.start_cost = cost;
-            best = {problem_.candidates[i].kept, std::move(costs)};
+            std::swap(finalists.front(), finalists.back());
             if (problem_.progress) problem_.progress(cost);
         }
-        return best;
+        return finalists;
+    }
+
+    /// Whole layers of another choice, where that lowers the cost.
+    bool take_layers_of(const KeptExperts& other) {
+        bool takes_any = false;
+        for (const auto& [layer, ids] : other) {
+            auto trial = kept_;
+            if (!may_go_on()) break;
+            if (trial.at(layer) == ids || trial.at(layer).size() != ids.size()) continue;
+            trial.at(layer) = ids;
+            auto costs = measure_if_lower(trial);
+            if (!costs) continue;
+            settle_on(std::move(trial), std::move(*costs));
+            takes_any = true;
+        }
+        return takes_any;
+    }
+
+    void count_changes(const KeptExperts& start) {
+        for (const auto& [layer, ids] : result_.kept) {
+            const auto& before = start.at(layer);
+            result_.swaps += std::count_if(ids.begin(), ids.end(),
+                                           [&](std::int32_t id) { return !contains(before, id); });
+            result_.moves +=
+                std::max<std::int64_t>(0, static_cast<std::int64_t>(ids.size()) -
+                                              static_cast<std::int64_t>(before.size()));
+        }
     }
 
     // Thinning
@@ -307,39 +267,53 @@ private:
 
     // Exchanges
 
-    /// Rounds, each on other data, until none helps.
+    /// Rounds until none helps any more. The cost is expanded anew, on other data, where the choice
+    /// has changed, and every now and then where it does not.
     void exchange() {
-        std::size_t failed = 0;  // in a row
-        while (failed < problem_.num_expansions && may_go_on()) {
-            const auto cost = problem_.expand(kept_, SearchProblem::Reach::Exchanges);
-            failed = take_most(promising(*cost)) ? 0 : failed + 1;
-        }
-        result_.is_exhausted = failed >= problem_.num_expansions;
-    }
-
-    /// Makes the exchanges, or the better half of them, and so on, until the cost falls.
-    bool take_most(std::vector<Exchange> exchanges) {
-        while (!exchanges.empty() && may_go_on()) {
-            KeptExperts trial = kept_;
-            for (const Exchange& exchange : exchanges) apply(exchange, trial);
-            if (auto costs = measure_if_lower(trial)) {
-                kept_ = std::move(trial);
-                costs_ = std::move(*costs);
-                count(exchanges);
-                if (problem_.settle) problem_.settle(kept_);
-                remember();
-                return true;
+        HeldExpansions cost;
+        std::size_t failed = 0;    // rounds in a row
+        std::size_t expanded = 0;  // since the last gain
+        while (failed < kPatience && may_go_on()) {
+            const bool may_expand = expanded < problem_.num_expansions;
+            if (may_expand && (failed % 2 == 0 || !cost.is_full())) {
+                cost.add(problem_.expand(kept_, SearchProblem::Reach::Exchanges));
+                ++expanded;
             }
-            exchanges.resize(exchanges.size() / 2);
+            const std::vector<Exchange> exchanges = promising(cost);
+            if (exchanges.empty() && !may_expand) break;
+            const bool has_gained = take_some(exchanges);
+            if (has_gained) expanded = 0;
+            failed = has_gained ? 0 : failed + 1;
+            for (const auto& [layer, ids] : kept_) cost.take(layer, ids);
         }
-        return false;
+        result_.is_exhausted = may_go_on();
     }
 
-    void count(const std::vector<Exchange>& exchanges) {
-        swaps_ += static_cast<std::int64_t>(exchanges.size());
-        moves_ += std::count_if(exchanges.begin(), exchanges.end(), [](const Exchange& exchange) {
-            return exchange.layer != exchange.gone_layer;
-        });
+    /// Makes the exchanges if together they lower the cost, or else those that do alone.
+    bool take_some(std::span<const Exchange> exchanges) {
+        if (exchanges.empty() || !may_go_on()) return false;
+        if (take_all(exchanges)) return true;
+        if (exchanges.size() == 1) {
+            refused_.insert(exchanges.front());
+            return false;
+        }
+        bool takes_any = false;
+        for (std::size_t i = 0; i < exchanges.size(); ++i) {
+            if (take_some(exchanges.subspan(i, 1))) takes_any = true;
+        }
+        return takes_any;
+    }
+
+    bool take_all(std::span<const Exchange> exchanges) {
+        KeptExperts trial = kept_;
+        for (const Exchange& exchange : exchanges) {
+            if (!flips_.may_apply(exchange, trial)) return false;
+            apply(exchange, trial);
+        }
+        auto costs = measure_if_lower(trial);
+        if (!costs) return false;
+        settle_on(std::move(trial), std::move(*costs));
+        return true;
     }
 
     /// The best of each layer and, where experts may move, between layers; the most promising
@@ -371,15 +345,15 @@ private:
     Exchange best_in_layer(const CostExpansion& cost, std::int64_t layer,
                            const std::vector<std::int32_t>& kept) const {
         Exchange best;
-        std::vector<Flip> returns = flips_.returns(cost, layer, kept);
-        returns.resize(std::min(returns.size(), kReturnsTried));
-        for (const Flip& back : returns) {
+        for (const Flip& back : most_promising(flips_.returns(cost, layer, kept))) {
             const auto grown = with(kept, back.expert);
             for (const Flip& gone : flips_.removals(cost, layer, grown)) {
                 if (gone.change >= best.change) break;
                 if (gone.expert == back.expert) continue;
                 if (flips_.group_of(gone.expert) != flips_.group_of(back.expert)) continue;
-                best = {layer, back.expert, layer, gone.expert, gone.change};
+                const Exchange exchange{layer, back.expert, layer, gone.expert, gone.change};
+                if (refused_.contains(exchange)) continue;
+                best = exchange;
                 break;
             }
         }
@@ -390,31 +364,37 @@ private:
         std::vector<Flip> returns;
         std::vector<Flip> removals;
         for (const auto& [layer, ids] : kept) {
-            const auto back = flips_.returns(cost, layer, ids);
-            if (!back.empty()) returns.push_back(back.front());
+            for (const Flip& back : most_promising(flips_.returns(cost, layer, ids)))
+                returns.push_back(back);
             if (static_cast<std::int64_t>(ids.size()) <= limits_.least) continue;
-            const auto gone = flips_.removals(cost, layer, ids);
-            if (!gone.empty()) removals.push_back(gone.front());
+            for (const Flip& gone : most_promising(flips_.removals(cost, layer, ids)))
+                removals.push_back(gone);
         }
         Exchange best;
         for (const Flip& back : returns) {
             for (const Flip& gone : removals) {
                 const double change = back.change + gone.change;
                 if (back.layer == gone.layer || change >= best.change) continue;
-                best = {back.layer, back.expert, gone.layer, gone.expert, change};
+                const Exchange exchange{back.layer, back.expert, gone.layer, gone.expert, change};
+                if (!refused_.contains(exchange)) best = exchange;
             }
         }
         return best;
+    }
+
+    static std::vector<Flip> most_promising(std::vector<Flip> flips) {
+        flips.resize(std::min(flips.size(), kPaired));
+        return flips;
     }
 
     const SearchProblem& problem_;
     const SearchLimits& limits_;
     Flips flips_;
     SearchResult result_;
+    Start best_;  ///< so far
     KeptExperts kept_;
-    Costs costs_;  ///< of the choice
-    std::int64_t swaps_ = 0;
-    std::int64_t moves_ = 0;
+    PartCosts costs_;                          ///< of the choice
+    std::set<Exchange, SameExperts> refused_;  ///< tried alone, and found no good
 };
 
 }  // namespace

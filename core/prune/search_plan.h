@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,6 +31,9 @@ struct SearchLimits {
     std::int64_t least = 1;
 };
 
+/// Expansions of the cost that are kept at a time: later ones lie close to earlier ones.
+inline constexpr std::size_t kExpansionsHeld = 4;
+
 /// The cost near a choice, as a function that is cheap to ask.
 class CostExpansion {
 public:
@@ -49,12 +53,12 @@ struct MeasuredCandidate {
 struct SearchResult {
     KeptExperts kept;
     double cost = 0;
-    std::vector<MeasuredCandidate> candidates;  ///< as given, each alone, on the first part
+    std::vector<MeasuredCandidate> candidates;  ///< as given, each alone, on the first two parts
     std::size_t start = 0;                      ///< the best of them
     double start_cost = 0;                      ///< on all data, as `cost`
     std::optional<double> thinned_cost;         ///< before any exchange; none without time for it
-    std::int64_t swaps = 0;                     ///< exchanges on the way to the result
-    std::int64_t moves = 0;                     ///< of these, for an expert of another layer
+    std::int64_t swaps = 0;     ///< experts that are kept in place of others of the start
+    std::int64_t moves = 0;     ///< of these, in place of others of another layer
     bool is_exhausted = false;  ///< no exchange was left to try: the time was not used up
 };
 
@@ -80,14 +84,15 @@ struct SearchProblem {
     std::function<void(double cost)> progress;
 };
 
-/// Looks for the experts whose removal costs least. It starts from the cheapest candidate, in
-/// rounds: an expansion of the cost says which exchange of an expert that is gone for one that
-/// stays should lower it most in each layer, and as many of them are made as lower it when
-/// measured: by more than its standard error over the parts of the data, so that no chance is
-/// learnt by heart. When no exchange helps any more, the same from another start: the whole model,
-/// thinned by the expansion, an expert at a time, expanded anew on the way. Every layer keeps its
-/// number of experts, unless they may move between layers, and every group its share. The same
-/// answers give the same result.
+/// Looks for the experts whose removal costs least. It starts from the cheapest candidate, takes
+/// over layers of the next ones where that helps, and goes on in rounds: expansions of the cost say
+/// which exchange of an expert that is gone for one that stays should lower it most in each layer,
+/// and those of them are made that lower it when measured: by more than its standard error over the
+/// parts of the data, so that no chance is learnt by heart. When no exchange helps any more, the
+/// same from other starts: the whole model, thinned by the expansion, an expert at a time, expanded
+/// anew on the way; and the next candidates. What they lead to is joined with the best so far,
+/// layer by layer. Every layer keeps its number of experts, unless they may move between layers,
+/// and every group its share. The same answers give the same result.
 ///
 /// Thinning with new estimates on the way: Molchanov et al., "Importance Estimation for Neural
 /// Network Pruning", arXiv 1906.10771.

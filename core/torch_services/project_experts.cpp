@@ -23,15 +23,17 @@ ProjectedLayer project_experts(const MoeConfig& config, const LayerTensors& weig
     const auto labels = static_cast<std::int64_t>(gradients.sampled.size());
     torch::Tensor cost = torch::empty(logits.sizes());
     torch::Tensor sampled = torch::empty({logits.size(0), logits.size(1), labels});
-    // Gradients of the cost and of the labels side by side, [tokens, hidden, 1 + labels].
-    std::vector<torch::Tensor> columns = {gradients.cost};
-    columns.insert(columns.end(), gradients.sampled.begin(), gradients.sampled.end());
-    const torch::Tensor sides = torch::stack(columns, 2) * config.residual_multiplier;
+    // Of each token's output with a gradient, [tokens].
+    const auto project = [&](const torch::Tensor& output, const torch::Tensor& gradient) {
+        return (output * gradient).sum(1) * config.residual_multiplier;
+    };
     for (std::int64_t expert = 0; expert < logits.size(1); ++expert) {
         const torch::Tensor output = run_expert(config.experts, weights.experts.at(expert), rows);
-        const torch::Tensor products = torch::bmm(output.unsqueeze(1), sides).squeeze(1);
-        cost.select(1, expert).copy_(products.select(1, 0));
-        sampled.select(1, expert).copy_(products.narrow(1, 1, labels));
+        cost.select(1, expert).copy_(project(output, gradients.cost));
+        for (std::int64_t i = 0; i < labels; ++i) {
+            sampled.select(1, expert).select(1, i).copy_(
+                project(output, gradients.sampled[static_cast<std::size_t>(i)]));
+        }
     }
     ProjectedLayer projected{copy_of(logits), {}, copy_of(cost), copy_of(sampled)};
     const torch::Tensor& bias = weights.router.selection_bias;

@@ -57,6 +57,7 @@ private:
     }
     double kl(const ExpertPlan& plan, const TokenWindows& texts) {
         NativeModel model(*m_model, m_pool);
+        model.set_arithmetic(Arithmetic::BFloat16);
         return MaskProbe(model, texts).measure(plan.mask(m_model->config())).all.kl;
     }
 
@@ -98,7 +99,7 @@ private Q_SLOTS:
     }
 
     void experts_move_between_layers_where_they_may() {
-        MeasuredSelectionInput asked = input(8);
+        MeasuredSelectionInput asked = input(30);
         asked.options.scope = SelectScope::Across;
         const ExpertPlan plan = select_by_measurement(asked);
         std::size_t total = 0;

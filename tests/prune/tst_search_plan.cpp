@@ -1,12 +1,15 @@
 #include <QTest>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
+#include "prune/part_costs.h"
 #include "prune/search_plan.h"
 
 using namespace espalier;
@@ -174,6 +177,68 @@ private Q_SLOTS:
         const SearchResult found = search_plan(asked);
         QCOMPARE(found.kept, asked.candidates[0].kept);
         QCOMPARE(found.swaps, std::int64_t{0});
+    }
+
+    void of_exchanges_that_do_not_hold_together_those_that_do_are_made() {
+        // In the first layer, whose exchange looks best, the expansion is wrong.
+        auto asked = problem({candidate("first", {0, 2, 3, 5})}, worth);
+        asked.expand = [](const KeptExperts& kept, SearchProblem::Reach) {
+            if (kept.at(0).size() > 4) {
+                return std::make_unique<ExactCost>([](const KeptExperts& k) { return -worth(k); },
+                                                   kept);
+            }
+            return std::make_unique<ExactCost>(
+                [](const KeptExperts& k) {
+                    return worth(k) - 2 * worth({{0, k.at(0)}});
+                },
+                kept);
+        };
+        const SearchResult found = search_plan(asked);
+        QCOMPARE(found.kept.at(0), (std::vector<std::int32_t>{0, 2, 3, 5}));
+        QCOMPARE(found.kept.at(1), (std::vector<std::int32_t>{1, 2, 3, 5}));
+        QCOMPARE(found.kept.at(2), (std::vector<std::int32_t>{1, 2, 3, 5}));
+        QCOMPARE(found.swaps, std::int64_t{2});
+    }
+
+    void expansions_on_other_data_are_held_together() {
+        // Each alone overrates an expert, and so do any two.
+        auto asked = problem({candidate("first", {0, 2, 3, 5})}, worth);
+        asked.num_expansions = 3;
+        auto count = std::make_shared<std::size_t>(0);
+        asked.expand = [count](const KeptExperts& kept, SearchProblem::Reach) {
+            constexpr std::array<std::int32_t, 3> kOverrated{7, 6, 4};
+            const std::int32_t overrated = kOverrated.at((*count)++ % 3);
+            return std::make_unique<ExactCost>(
+                [overrated](const KeptExperts& k) {
+                    double cost = worth(k);
+                    for (const auto& [layer, ids] : k) {
+                        for (const std::int32_t e : {4, 6, 7}) {
+                            if (std::binary_search(ids.begin(), ids.end(), e))
+                                cost += e == overrated ? -20 : 10;
+                        }
+                    }
+                    return cost;
+                },
+                kept);
+        };
+        const SearchResult found = search_plan(asked);
+        for (const auto& [layer, kept] : found.kept) {
+            QCOMPARE(kept, (std::vector<std::int32_t>{1, 2, 3, 5}));
+        }
+    }
+
+    void a_choice_costs_less_only_by_more_than_chance() {
+        const PartCosts other{1, 2, 3, 4};
+        // By 0.5 of a part, whatever the parts cost; by as much, give or take 1.2 (its error 0.6).
+        const std::vector<PartCosts> choices{{0.7, 1.7, 2.7, 3.7}, {0.5, 1.5, 2.5, 3.5}};
+        const std::vector<PartCosts> unsure{{-0.7, 2.7, 1.3, 4.7}};
+        const CostDifference change = difference(unsure.front(), other);
+        QVERIFY(std::abs(change.mean - -0.5) < 1e-12);
+        QVERIFY(std::abs(change.error - std::sqrt((1.2 * 1.2 + 1.2 * 1.2 + 1.2 * 1.2 + 1.2 * 1.2) /
+                                                  3 / 4)) < 1e-12);
+        QCOMPARE(surely_lowest(choices, other), std::optional<std::size_t>(1));
+        QVERIFY(!surely_lowest(unsure, other));
+        QVERIFY(!surely_lowest({}, other));
     }
 
     void locked_experts_stay_and_forced_ones_go() {
