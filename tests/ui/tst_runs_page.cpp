@@ -1,3 +1,4 @@
+#include <QComboBox>
 #include <QDir>
 #include <QFile>
 #include <QRegularExpression>
@@ -67,6 +68,15 @@ private Q_SLOTS:
                  qPrintable(banner->text()));
         QVERIFY(m_fixture->find("run_ctl_accept_btn")->isVisible());
         QVERIFY(!m_fixture->find("run_ctl_resume_btn")->isVisible());
+        QCOMPARE(keyboardComplaints(m_fixture->window()), QStringList());
+        QCOMPARE(mnemonicComplaints(m_fixture->window()), QStringList());
+        // Layer by layer the loss adds up: the worst is one of the last.
+        m_fixture->find<QComboBox>("run_layer_combo")->setCurrentIndex(0);
+        m_fixture->click("run_ctl_look_btn");
+        const int layer = m_fixture->find<QComboBox>("run_layer_combo")->currentData().toInt();
+        QVERIFY2(layer > 0, qPrintable(banner->text()));
+        QVERIFY2(banner->text().contains(QStringLiteral("layer %1 ").arg(layer)),
+                 qPrintable(banner->text()));
         m_fixture->shootBoth(QStringLiteral("run-held"));
     }
 

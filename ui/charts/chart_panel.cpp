@@ -6,7 +6,6 @@
 #include <QClipboard>
 #include <QEvent>
 #include <QFileDialog>
-#include <QGraphicsLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -59,10 +58,14 @@ ChartPanel::ChartPanel(const QString& name, const QString& title, QWidget* paren
     m_chart->setBackgroundRoundness(0);
     m_chart->legend()->setAlignment(Qt::AlignBottom);
     m_chart->setMinimumSize(0, 0);
+    connect(m_chart, &QChart::plotAreaChanged, this, &ChartPanel::thinTicks);
     buildLayout(name, title);
     applyTheme();
     showCurrentView();
 }
+
+// The chart is taken apart later than this part of it, and must not tell it any more.
+ChartPanel::~ChartPanel() { disconnect(m_chart, nullptr, this, nullptr); }
 
 void ChartPanel::buildLayout(const QString& name, const QString& title) {
     m_view->setObjectName(name);
@@ -150,11 +153,29 @@ bool ChartPanel::showsTable() const { return m_tableButton->isChecked(); }
 void ChartPanel::setShowsTable(bool shows) { m_tableButton->setChecked(shows); }
 
 void ChartPanel::setTable(ChartTable table) {
-    // An axis keeps the width of its former numbers otherwise, and cuts longer ones off.
-    m_chart->layout()->invalidate();
+    m_steps.clear();
+    for (QAbstractAxis* axis : m_chart->axes(Qt::Vertical)) {
+        if (auto* values = qobject_cast<QValueAxis*>(axis))
+            m_steps.insert(values, values->tickCount() - 1);
+    }
+    thinTicks();
     if (table == m_tableModel->table()) return;
     m_tableModel->setTable(std::move(table));
     showCurrentView();
+}
+
+/// Numbers that lie closer than they are high are drawn as dots, so every second is left out, or
+/// more.
+void ChartPanel::thinTicks() {
+    for (auto [axis, steps] : m_steps.asKeyValueRange()) {
+        const double needed = 1.2 * QFontMetrics(axis->labelsFont()).height();
+        int every = 1;
+        while (every < steps &&
+               (steps % every != 0 || m_chart->plotArea().height() * every < needed * steps)) {
+            ++every;
+        }
+        axis->setTickCount(steps / every + 1);
+    }
 }
 
 void ChartPanel::showCurrentView() {

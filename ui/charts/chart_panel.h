@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QHash>
 #include <QWidget>
 #include <functional>
 
@@ -25,6 +26,7 @@ class ChartPanel : public QWidget {
 public:
     /// @param name object name of the chart, such as `run_saliency_chart`
     ChartPanel(const QString& name, const QString& title, QWidget* parent = nullptr);
+    ~ChartPanel() override;
 
     void setEmptyText(const QString& text);
     /// The sentence that a screen reader gets.
@@ -53,6 +55,7 @@ private:
     void buildLayout(const QString& name, const QString& title);
     QWidget* makeHeader(const QString& name, const QString& title);
     void showCurrentView();
+    void thinTicks();
     void exportTable();
     void exportImage();
     void copyTable();
@@ -65,6 +68,7 @@ private:
     QChartView* m_view;
     QValueAxis* m_xAxis;
     QValueAxis* m_yAxis;
+    QHash<QValueAxis*, int> m_steps;  ///< of each vertical axis, if there is room for their numbers
     QHBoxLayout* m_header;
     int m_leastLines;
     QLabel* m_title;

@@ -69,6 +69,9 @@ bool RunDashboard::isLive() const {
 
 void RunDashboard::buildLayout() {
     m_banner = new Banner(QStringLiteral("run_banner"));
+    m_look = new PushButton(QStringLiteral("run_ctl_look_btn"), {});
+    m_banner->addButton(m_look);
+    connect(m_look, &QPushButton::clicked, this, [this] { m_charts->choose(m_failedLayer); });
     m_accept = new PushButton(QStringLiteral("run_ctl_accept_btn"), tr("&Accept and go on"));
     m_accept->setToolTip(
         tr("The run goes on with what it has. The report says that you accepted it."));
@@ -314,6 +317,12 @@ void RunDashboard::showHold(const RunDetails& details) {
                "would build on it.")
                 .arg(format::stageName(QString::fromStdString(record.stage)),
                      QString::fromStdString(routing_failures(routing))));
+        for (const Json& worst : routing.at("worst")) {
+            if (worst.at("verdict") != "fail") continue;
+            m_failedLayer = worst.at("layers").at(0).get<qlonglong>();
+            break;
+        }
+        m_look->setText(tr("&Look at layer %1").arg(m_failedLayer));
     }
 }
 
@@ -411,7 +420,7 @@ void RunDashboard::setState(const QString& state) {
     m_stop->setVisible(isOurs);
     m_stop->setEnabled(state == QLatin1String("running"));
     m_resume->setVisible(canResume);
-    m_accept->setVisible(state == QLatin1String("held"));
+    for (QWidget* button : {m_look, m_accept}) button->setVisible(state == QLatin1String("held"));
     m_accept->setEnabled(!m_services.runs.isBusy());
     m_resume->setEnabled(canResume && !m_services.runs.isBusy());
     m_play->setVisible(state == QLatin1String("finished"));

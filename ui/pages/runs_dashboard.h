@@ -70,6 +70,7 @@ private:
     RunSummary m_summary;
     QString m_stats;  ///< that a stage of this run has left; empty = none yet
     std::vector<StageMark> m_stages;
+    qlonglong m_failedLayer = 0;  ///< whose routing fails
     RunProgress m_run;
     std::vector<LogLine> m_lines;
 
@@ -90,6 +91,7 @@ private:
     TextLabel* m_noMetrics;
     PushButton* m_stop;
     PushButton* m_resume;
+    PushButton* m_look;
     PushButton* m_accept;
     PushButton* m_play;
     PushButton* m_inspect;

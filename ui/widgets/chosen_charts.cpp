@@ -49,6 +49,14 @@ void ChosenCharts::setChoice(qlonglong key, const QString& text) {
 
 QVariant ChosenCharts::chosen() const { return m_choice->currentData(); }
 
+void ChosenCharts::choose(qlonglong key) {
+    const int row = m_choice->findData(key);
+    if (row < 0) return;
+    m_choice->setCurrentIndex(row);
+    m_isChosen = true;
+    Q_EMIT chosenChanged();
+}
+
 void ChosenCharts::clearChoices() {
     const QSignalBlocker blocker(m_choice);
     m_choice->clear();

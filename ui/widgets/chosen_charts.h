@@ -28,6 +28,8 @@ public:
     /// What is chosen; none if there is nothing to choose.
     QVariant chosen() const;
     void clearChoices();
+    /// For the user; without such a choice nothing changes.
+    void choose(qlonglong key);
 
 Q_SIGNALS:
     /// By the user.
