@@ -421,6 +421,18 @@ private Q_SLOTS:
         QVERIFY(session().plan().isEmpty());
     }
 
+    void the_expert_that_the_boxes_name_shows_before_any_is_chosen() {
+        openSample();
+        auto* rows = m_fixture->find<InfoView>("exp_expert_view");
+        QVERIFY(rows->value(QStringLiteral("rank")).isEmpty());
+        tabs().setCurrentIndex(2);
+        QVERIFY2(rows->value(QStringLiteral("rank")).endsWith(QStringLiteral("of 32")),
+                 qPrintable(rows->value(QStringLiteral("rank"))));
+        // Neither list takes room that the numbers of the charts need.
+        QTRY_VERIFY(m_fixture->find("exp_expert_gates_chart")->height() >=
+                    12 * m_fixture->window().fontMetrics().lineSpacing());
+    }
+
     void texts_show_only_when_they_are_asked_for() {
         openSample();
         view().choose({{3, 7}});

@@ -10,6 +10,7 @@
 #include <QWheelEvent>
 
 #include "heat_sample.h"
+#include "ui/models/cell_number.h"
 #include "ui/models/expert_matrix_model.h"
 #include "ui/models/roles.h"
 #include "ui/theme/theme_controller.h"
@@ -279,24 +280,40 @@ private Q_SLOTS:
         }
     }
 
-    void digits_are_the_two_leading_ones_data() {
+    void numbers_in_cells_count_in_one_unit_data() {
+        QTest::addColumn<double>("high");
         QTest::addColumn<double>("value");
-        QTest::addColumn<bool>("isRank");
-        QTest::addColumn<QString>("digits");
-        QTest::addRow("below one") << 0.113 << false << "11";
-        QTest::addRow("small") << 0.00071 << false << "71";
-        QTest::addRow("above one") << 42.7 << false << "43";
-        QTest::addRow("rounds up") << 0.999 << false << "10";
-        QTest::addRow("negative") << -0.25 << false << "25";
-        QTest::addRow("zero") << 0.0 << false << "0";
-        QTest::addRow("rank") << 97.0 << true << "97";
-        QTest::addRow("none") << std::nan("") << false << "";
+        QTest::addColumn<MatrixScale>("scale");
+        QTest::addColumn<int>("exponent");
+        QTest::addColumn<QString>("number");
+        const auto row = [](const char* name, double high, double value, int exponent,
+                            const char* number, MatrixScale scale = MatrixScale::Linear) {
+            QTest::addRow("%s", name) << high << value << scale << exponent << number;
+        };
+        row("tens", 20.5, 13.6, 0, "14");
+        row("beside tens", 20.5, 0.83, 0, "0.8");
+        row("rounds up", 20.5, 9.97, 0, "10");
+        row("next to nothing", 20.5, 0.04, 0, "0");
+        row("ones", 1.0, 0.999, 0, "1.0");
+        row("hundredths", 0.31, 0.113, -2, "11");
+        row("beside hundredths", 0.31, 0.0071, -2, "0.7");
+        row("small", 0.0009, 0.00071, -4, "7.1");
+        row("large", 12345, 1234, 4, "0.1");
+        row("beyond the limits", 20.5, 1234, 0, "1234");
+        row("negative", 20.5, -2.5, 0, "2.5");
+        row("zero", 20.5, 0, 0, "0");
+        row("rank", 128, 97, 0, "97", MatrixScale::Rank);
+        row("none", 20.5, std::nan(""), 0, "");
     }
-    void digits_are_the_two_leading_ones() {
+    void numbers_in_cells_count_in_one_unit() {
+        QFETCH(double, high);
         QFETCH(double, value);
-        QFETCH(bool, isRank);
-        QFETCH(QString, digits);
-        QCOMPARE(leadingDigits(value, isRank), digits);
+        QFETCH(MatrixScale, scale);
+        QFETCH(int, exponent);
+        QFETCH(QString, number);
+        const ScaledMatrix scaled(heatSample(6, 32), scale, MatrixLimits{0, high});
+        QCOMPARE(cellExponent(scaled), exponent);
+        QCOMPARE(cellNumber(value, exponent, scale), number);
     }
 
     void a_screen_reader_finds_a_table_with_named_headers() {

@@ -47,8 +47,8 @@ StabilityChart::StabilityChart(const QString& name, QWidget* parent)
     m_points[One]->setName(tr("one does"));
     m_points[None]->setName(tr("none does"));
     for (QLegendMarker* marker : chart().legend()->markers(m_diagonal)) marker->setVisible(false);
-    xAxis().setTitleText(tr("by the first half"));
-    yAxis().setTitleText(tr("by the second half"));
+    xAxis().setTitleText(tr("first half"));
+    yAxis().setTitleText(tr("second half"));
     xAxis().setLabelFormat(QStringLiteral("%.3g"));
     yAxis().setLabelFormat(QStringLiteral("%.3g"));
     setEmptyText(tr("These statistics were not gathered by halves of the data."));

@@ -101,7 +101,8 @@ QTableView* ExpertsExpertTab::makePartners() {
     table->setAccessibleName(tr("Experts that fire with it"));
     table->setModel(m_partners);
     setUpTable(*table);
-    table->setMinimumHeight(linesOfTables * fontMetrics().lineSpacing());
+    // More would be taken from the charts above.
+    table->setFixedHeight(linesOfTables * fontMetrics().lineSpacing());
     connect(table, &QTableView::activated, this, [this](const QModelIndex& index) {
         Q_EMIT expertChosen(m_partners->expert(index.row()).cell);
     });
@@ -127,6 +128,12 @@ void ExpertsExpertTab::showData() {
     const auto layers = known->config.moe_layers();
     m_layer->setRange(static_cast<int>(layers.front()), static_cast<int>(layers.back()));
     m_expert->setRange(0, static_cast<int>(known->numExperts()) - 1);
+}
+
+void ExpertsExpertTab::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    // The boxes name an expert: then it is that one which shows.
+    if (m_session.data() && m_facts.rank == 0) choose();
 }
 
 void ExpertsExpertTab::choose() { Q_EMIT expertChosen({m_layer->value(), m_expert->value()}); }

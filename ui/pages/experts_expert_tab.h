@@ -32,6 +32,9 @@ Q_SIGNALS:
     /// Another one was asked for here.
     void expertChosen(const espalier::ui::ExpertCell& cell);
 
+protected:
+    void showEvent(QShowEvent* event) override;
+
 private:
     void buildLayout();
     QWidget* makeChoice();

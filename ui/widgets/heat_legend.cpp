@@ -6,7 +6,9 @@
 #include <QLocale>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
 
+#include "ui/models/cell_number.h"
 #include "ui/models/expert_matrix_model.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/glyph_key.h"
@@ -118,6 +120,9 @@ QString HeatLegend::limitsNote() const {
     if (scaled.numNotPositive() > 0)
         sentences.append(
             tr("%n value(s) ≤ 0 not shown.", nullptr, static_cast<int>(scaled.numNotPositive())));
+    if (const int exponent = cellExponent(scaled); exponent != 0)
+        sentences.append(
+            tr("Numbers in the cells: in units of %1.").arg(numberText(std::pow(10.0, exponent))));
     const QString cut = cutText();
     if (!cut.isEmpty()) sentences.append(cut);
     return sentences.join(QLatin1Char(' '));

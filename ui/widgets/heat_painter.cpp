@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/cell_number.h"
 #include "ui/models/expert_matrix_model.h"
 #include "ui/theme/metrics.h"
 
@@ -70,14 +71,6 @@ QRect HeatWindow::cell(int row, int column) const {
             cellSize};
 }
 
-QString leadingDigits(double value, bool isRank) {
-    if (std::isnan(value)) return {};
-    if (isRank) return QString::number(static_cast<int>(value));
-    if (value == 0) return QStringLiteral("0");
-    QString digits = QString::number(std::abs(value), 'e', 1);  // "1.1e-01"
-    return digits.left(digits.indexOf(QLatin1Char('e'))).remove(QLatin1Char('.'));
-}
-
 QImage matrixImage(const ExpertMatrixModel& model, const HeatWindow& window,
                    const ColorScale& scale, const QColor& none) {
     QImage image(window.columns(), window.rows(), QImage::Format_RGB32);
@@ -104,7 +97,7 @@ void HeatPainter::paint(QPainter& painter, const ExpertMatrixModel& model, const
     m_tiles.setUp(window.cellSize, painter.device()->devicePixelRatioF(), c.darkInk, c.lightInk);
     const Grounds grounds(scale, c);
     paintGlyphs(painter, model, window, grounds);
-    if (window.cellSize >= leastCellWithDigits) paintDigits(painter, model, window, grounds);
+    if (window.cellSize >= leastCellWithNumber) paintNumbers(painter, model, window, grounds);
 }
 
 void HeatPainter::paintGrid(QPainter& painter, const HeatWindow& window, const Colors& c) const {
@@ -135,9 +128,10 @@ void HeatPainter::paintGlyphs(QPainter& painter, const ExpertMatrixModel& model,
     }
 }
 
-void HeatPainter::paintDigits(QPainter& painter, const ExpertMatrixModel& model,
-                              const HeatWindow& window, const Grounds& grounds) const {
-    const bool isRank = model.scaled().scale() == MatrixScale::Rank;
+void HeatPainter::paintNumbers(QPainter& painter, const ExpertMatrixModel& model,
+                               const HeatWindow& window, const Grounds& grounds) const {
+    const ScaledMatrix& scaled = model.scaled();
+    const int exponent = cellExponent(scaled);
     QFont font = painter.font();
     font.setPixelSize(window.cellSize / 2);
     painter.setFont(font);
@@ -145,18 +139,18 @@ void HeatPainter::paintDigits(QPainter& painter, const ExpertMatrixModel& model,
     for (int row = window.firstRow; row <= window.lastRow; ++row) {
         for (int column = window.firstColumn; column <= window.lastColumn; ++column) {
             const std::size_t cell = model.offsetOf(row, column);
-            const QString digits = leadingDigits(model.scaled().shown(cell), isRank);
-            if (digits.isEmpty()) continue;
+            const QString number = cellNumber(scaled.shown(cell), exponent, scaled.scale());
+            if (number.isEmpty()) continue;
             const QRect rect = window.cell(row, column);
             if (model.stateAt(cell).testFlag(CellState::Pruned)) {
                 // Not across the hatch.
-                const QSize size(metrics.horizontalAdvance(digits) + 2, metrics.ascent());
+                const QSize size(metrics.horizontalAdvance(number) + 2, metrics.ascent());
                 painter.fillRect(
                     QRect(QPoint(rect.left() + 1, rect.bottom() - size.height() - 1), size),
                     grounds.color(model, cell));
             }
             painter.setPen(grounds.ink(model, cell));
-            painter.drawText(rect.adjusted(2, 0, -2, -1), Qt::AlignLeft | Qt::AlignBottom, digits);
+            painter.drawText(rect.adjusted(2, 0, -2, -1), Qt::AlignLeft | Qt::AlignBottom, number);
         }
     }
 }

@@ -52,16 +52,14 @@ private:
     void paintGrid(QPainter& painter, const HeatWindow& window, const Colors& colors) const;
     void paintGlyphs(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
                      const Grounds& grounds);
-    void paintDigits(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
-                     const Grounds& grounds) const;
+    void paintNumbers(QPainter& painter, const ExpertMatrixModel& model, const HeatWindow& window,
+                      const Grounds& grounds) const;
 
     ColorMap m_map = ColorMap::Viridis;
     GlyphTiles m_tiles;
 };
 
-/// From this size on a cell shows the two leading digits of its number.
-inline constexpr int leastCellWithDigits = 20;
-/// "11" for 0.113, "42" for 42.7, a rank whole; empty for none.
-QString leadingDigits(double value, bool isRank);
+/// From this size on a cell shows its number, see cellNumber().
+inline constexpr int leastCellWithNumber = 20;
 
 }  // namespace espalier::ui
