@@ -56,7 +56,7 @@ FrontierChart::FrontierChart(const QString& name, QWidget* parent)
         connect(series, &QXYSeries::clicked, this, &FrontierChart::activateAt);
     }
     chart().legend()->setMarkerShape(QLegend::MarkerShapeFromSeries);
-    m_frontier->setName(tr("best so far"));
+    m_frontier->setName(tr("best"));
     m_measured->setName(tr("measured"));
     m_predicted->setName(tr("≈ predicted"));
     m_current->setName(tr("this plan"));
