@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
 """How quick is calibration, and how much memory does it take? A model of 0.5 billion parameters with random weights, one
 run after the other in turn: Espalier with REAP's statistics alone, a loop with hooks in transformers in bfloat16, and
-one that runs every expert on every token. Then what each optional statistic costs.
+one that runs every expert on every token, on fewer windows, as it takes so long. Then what each optional statistic
+costs.
 
-    PEERS="prefix of commands" tests/peers/calibration_speed.py [FOLDER] [--rounds 3] [--windows 8] [--prices]
+    PEERS="prefix of commands" tests/peers/calibration_speed.py [FOLDER] [--rounds 3] [--windows 8] [--slow-windows 2]
+                                                                [--dtype bfloat16 float32] [--prices]
+
+A loop is as well tuned as its type of numbers lets it be: PyTorch has quick products of bfloat16 on some processors only,
+and is quicker in float32 on the others, so both can be asked for.
 
 Espalier's time is the whole command, reading the model included; the loops' time is without loading. Peaks: VmHWM,
 which counts mapped pages that the system may take back, and for Espalier also its own memory alone.
@@ -26,13 +31,14 @@ SHAPE = {"layers": 8, "hidden": 1024, "experts": 32, "top_k": 4, "width": 512, "
 OPTIONAL = ["coact_gram", "sas", "channels", "profiles"]
 
 
-def prepare(folder, windows):
+def prepare(folder, windows, slow_windows):
     if not (folder / "model" / "config.json").exists():
         subprocess.run([BUILD / "tests/make_synthetic_model", folder / "model",
                         *map(str, SHAPE.values())], check=True)
     source = random.Random(1)
     rows = [[source.randrange(SHAPE["vocab"]) for _ in range(1024)] for _ in range(windows)]
     (folder / "ids.json").write_text(json.dumps(rows))
+    (folder / "few-ids.json").write_text(json.dumps(rows[:slow_windows]))
     (folder / "calibration_peer.py").write_text((ROOT / "tests/peers/calibration_peer.py").read_text())
 
 
@@ -53,9 +59,10 @@ def espalier(folder, stats):
             "own_bytes": answer["peak_bytes"]}
 
 
-def peer(folder, way):
-    command = [*shlex.split(os.environ.get("PEERS", "")), "python3", "calibration_peer.py", "model", "ids.json", way,
-               f"{way}.json"]
+def peer(folder, way, dtype):
+    ids = "ids.json" if way == "hooks" else "few-ids.json"
+    command = [*shlex.split(os.environ.get("PEERS", "")), "python3", "calibration_peer.py", "model", ids, way,
+               f"{way}.json", dtype]
     answer, _ = run(command, folder)
     return answer
 
@@ -72,10 +79,11 @@ def row(name, results):
           flush=True)
 
 
-def compare(folder, rounds):
-    ways = {"espalier-cli calibrate --stats basic": lambda: espalier(folder, "basic"),
-            "transformers, bf16, hooks": lambda: peer(folder, "hooks"),
-            "transformers, bf16, every expert": lambda: peer(folder, "every-expert")}
+def compare(folder, rounds, dtypes):
+    ways = {"espalier-cli calibrate --stats basic": lambda: espalier(folder, "basic")}
+    for dtype in dtypes:
+        ways[f"transformers, {dtype}, hooks"] = lambda dtype=dtype: peer(folder, "hooks", dtype)
+        ways[f"transformers, {dtype}, every expert"] = lambda dtype=dtype: peer(folder, "every-expert", dtype)
     results = {name: [] for name in ways}
     for _ in range(rounds):
         for name, measure in ways.items():
@@ -84,8 +92,8 @@ def compare(folder, rounds):
     for name, own in results.items():
         row(name, own)
     ours = rows_of_file(folder / "stats.safetensors", "reap", SHAPE["layers"])
-    for way in ("hooks", "every-expert"):
-        print(f"REAP scores against {way}: {difference(ours, json.loads((folder / f'{way}.json').read_text())['reap']):.1e}")
+    theirs = json.loads((folder / "hooks.json").read_text())["reap"]
+    print(f"REAP scores against hooks in {dtypes[-1]}: {difference(ours, theirs):.1e}")
 
 
 def prices(folder, rounds):
@@ -104,12 +112,17 @@ def main():
     parser.add_argument("folder", nargs="?", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--windows", type=int, default=8)
+    parser.add_argument("--slow-windows", type=int, default=2)
+    parser.add_argument("--dtype", nargs="+", default=["bfloat16"], choices=["bfloat16", "float32"])
     parser.add_argument("--prices", action="store_true", help="what each optional statistic costs, instead")
     options = parser.parse_args()
     folder = (options.folder or pathlib.Path(tempfile.mkdtemp())).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    prepare(folder, options.windows)
-    (prices if options.prices else compare)(folder, options.rounds)
+    prepare(folder, options.windows, options.slow_windows)
+    if options.prices:
+        prices(folder, options.rounds)
+    else:
+        compare(folder, options.rounds, options.dtype)
 
 
 main()
