@@ -6,7 +6,6 @@
 #include <fstream>
 #include <functional>
 #include <numeric>
-#include <optional>
 #include <set>
 
 #include "base/atomic_file.h"
@@ -19,9 +18,9 @@
 #include "calib/worker_memory.h"
 #include "model/model_tensors.h"
 #include "nn/golden_model.h"
-#include "quant/write_gguf.h"
 #include "routing/expert_stats.h"
 #include "routing/matrix_name.h"
+#include "support/gguf_model.h"
 #include "support/synthetic_model.h"
 
 using namespace espalier;
@@ -107,23 +106,6 @@ const std::string& uninterrupted() {
     return hash;
 }
 
-/// What llama.cpp calls the model's kind; nothing if it could not run it.
-std::optional<std::string> gguf_architecture(const ModelSource& model) {
-    try {
-        const auto keys = gguf_metadata(model, plan_quantization(model.config(), "f32"));
-        return keys.text("general.architecture");
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::GgufInexpressible) throw;
-        return std::nullopt;
-    }
-}
-
-void write_as_gguf(const ModelSource& model, const fs::path& file) {
-    const QuantPlan plan = plan_quantization(model.config(), "f32");
-    ThreadPool pool(1);
-    write_gguf({model, plan, nullptr, file, pool, {}, {}});
-}
-
 bool is_close(double a, double b, double relative) {
     return std::abs(a - b) <= relative * std::max(std::abs(a), std::abs(b));
 }
@@ -200,7 +182,7 @@ private Q_SLOTS:
         std::set<std::string> architectures;
         for (const std::string& name : golden_model::cases()) {
             const auto architecture =
-                gguf_architecture(*ModelSource::open(golden_model::folder(name)));
+                test::gguf_architecture(*ModelSource::open(golden_model::folder(name)));
             if (!architecture) continue;
             architectures.insert(*architecture);
             QTest::addRow("%s", name.c_str()) << QString::fromStdString(name);
@@ -213,7 +195,7 @@ private Q_SLOTS:
         const fs::path model = golden_model::folder(name.toStdString());
         const QTemporaryDir folder;
         const fs::path path = folder.path().toStdString();
-        write_as_gguf(*ModelSource::open(model), path / "model.gguf");
+        test::write_as_gguf(*ModelSource::open(model), path / "model.gguf");
         write_ids(path / "ids.json",
                   golden_model::rows_of_ids(SafetensorsFile(model / "golden.safetensors")));
         calibrate({.model = path / "model.gguf",

@@ -2,7 +2,6 @@
 #include <QTest>
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,7 +11,7 @@
 #include "nn/golden_model.h"
 #include "pipeline/stage.h"
 #include "pipeline/torch_services.h"
-#include "quant/write_gguf.h"
+#include "support/gguf_model.h"
 
 using namespace espalier;
 namespace fs = std::filesystem;
@@ -38,23 +37,6 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
             std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
     }
     return largest;
-}
-
-/// What llama.cpp calls the model's kind; nothing if it could not run it.
-std::optional<std::string> gguf_architecture(const ModelSource& model) {
-    try {
-        const auto keys = gguf_metadata(model, plan_quantization(model.config(), "f32"));
-        return keys.text("general.architecture");
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::GgufInexpressible) throw;
-        return std::nullopt;
-    }
-}
-
-void write_as_gguf(const ModelSource& model, const fs::path& file) {
-    const QuantPlan plan = plan_quantization(model.config(), "f32");
-    ThreadPool pool(1);
-    write_gguf({model, plan, nullptr, file, pool, {}, {}});
 }
 
 }  // namespace
@@ -89,7 +71,7 @@ private Q_SLOTS:
         std::set<std::string> architectures;
         for (const std::string& name : golden_model::cases()) {
             const auto architecture =
-                gguf_architecture(*ModelSource::open(golden_model::folder(name)));
+                test::gguf_architecture(*ModelSource::open(golden_model::folder(name)));
             if (!architecture) continue;
             architectures.insert(*architecture);
             QTest::addRow("%s", name.c_str()) << QString::fromStdString(name);
@@ -104,7 +86,7 @@ private Q_SLOTS:
         const auto ids = golden_model::rows_of_ids(golden);
         const QTemporaryDir folder;
         const fs::path path = folder.path().toStdString();
-        write_as_gguf(*ModelSource::open(model), path / "model.gguf");
+        test::write_as_gguf(*ModelSource::open(model), path / "model.gguf");
 
         LogitsRecorder recorder;
         torch_services().trace(*ModelSource::open(path / "model.gguf"), ids, {}, recorder, {});
