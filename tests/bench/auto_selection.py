@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Selection by measurement beside the best single criteria, on the bundled sample: mean KL to the original on
 held-out texts that neither calibration nor search has seen, at 75, 50 and 25 % of the experts. Twice: with as many
-experts in each layer, and with as many on the mean. Prints a table; about half an hour on two cores for one calibration.
+experts in each layer, and with as many on the mean. Prints a table; an hour on two cores for one calibration.
 
-    [ESPALIER_CLI=path] tests/bench/auto_selection.py [FOLDER] [--seconds 120] [--threads 2] [--singles 3]
+    [ESPALIER_CLI=path] tests/bench/auto_selection.py [FOLDER] [--seconds 300] [--threads 2] [--singles 3]
                                                       [--calibrated-on mix python] [--keep 24 16 8]
 """
 import argparse
@@ -33,7 +33,7 @@ def divergence(threads, plan, texts):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=pathlib.Path)
-    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--singles", type=int, default=3, help="how many criteria stand against it")
     parser.add_argument("--calibrated-on", nargs="+", default=["python", "mix"], choices=["python", "mix"])
@@ -43,7 +43,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     threads = options.threads
     print("| calibrated on | experts kept | layers | best criterion | its KL | auto's KL | change | beside the best in equal layers "
-          "| search, s | plans measured | exchanges | taken |")
+          "| search, s | plans measured | experts changed | taken |")
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name in options.calibrated_on:
         data = f"{name}={SAMPLE}/calibration/{name}.txt"
