@@ -211,11 +211,12 @@ private:
             }
         }
         const std::int64_t all = still_to_go(kept, like);
+        std::unique_ptr<CostExpansion> cost;
         for (std::size_t i = 0; i < kExpandedAt.size(); ++i) {
-            if (i > 0 && !may_go_on()) break;
             const double until = i + 1 < kExpandedAt.size() ? kExpandedAt[i + 1] : 1.0;
             const auto rest = static_cast<std::int64_t>(static_cast<double>(all) * (1 - until));
-            const auto cost = problem_.expand(kept, SearchProblem::Reach::Thinning);
+            // Without time the rest goes by what is known.
+            if (!cost || may_go_on()) cost = problem_.expand(kept, SearchProblem::Reach::Thinning);
             while (still_to_go(kept, like) > rest) remove_some(*cost, like, kept);
         }
         return kept;

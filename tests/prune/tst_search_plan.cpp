@@ -160,6 +160,24 @@ private Q_SLOTS:
         QCOMPARE(found.cost, found.start_cost);
     }
 
+    void when_time_ends_in_the_midst_of_thinning_no_more_experts_stay_than_may() {
+        for (const bool moves : {false, true}) {
+            auto asked = problem({candidate("best", {1, 2, 3, 5})}, worth);
+            asked.limits.moves_between_layers = moves;
+            auto thins = std::make_shared<bool>(false);
+            asked.used = [thins] { return *thins ? 1.0 : 0.0; };
+            asked.expand = [thins](const KeptExperts& kept, SearchProblem::Reach reach) {
+                *thins = reach == SearchProblem::Reach::Thinning;
+                return std::make_unique<ExactCost>(worth, kept);
+            };
+            const SearchResult found = search_plan(asked);
+            QVERIFY(found.thinned_cost);
+            std::size_t total = 0;
+            for (const auto& [layer, kept] : found.kept) total += kept.size();
+            QCOMPARE(total, std::size_t{kLayers * 4});
+        }
+    }
+
     void what_only_one_part_of_the_data_says_is_not_believed() {
         auto asked = problem({candidate("first", {0, 1, 2, 3})}, worth);
         asked.num_parts = 4;
