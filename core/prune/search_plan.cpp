@@ -80,6 +80,8 @@ public:
             go_on_from({thinned, costs});
         }
         for (std::size_t i = 1; i < finalists.size() && may_go_on(); ++i) go_on_from(finalists[i]);
+        result_.kept = best_.kept;
+        result_.cost = mean_of(best_.costs);
         count_changes(finalists.front().kept);
         return std::move(result_);
     }
@@ -135,10 +137,8 @@ private:
     /// As the result, if it is the best so far.
     void remember() {
         const double cost = mean_of(costs_);
-        if (!result_.kept.empty() && cost >= result_.cost) return;
+        if (!best_.kept.empty() && cost >= mean_of(best_.costs)) return;
         best_ = {kept_, costs_};
-        result_.kept = kept_;
-        result_.cost = cost;
         if (problem_.progress) problem_.progress(cost);
     }
 
@@ -177,9 +177,10 @@ private:
     bool take_layers_of(const KeptExperts& other) {
         bool takes_any = false;
         for (const auto& [layer, ids] : other) {
-            auto trial = kept_;
             if (!may_go_on()) break;
-            if (trial.at(layer) == ids || trial.at(layer).size() != ids.size()) continue;
+            const auto& own = kept_.at(layer);
+            if (own == ids || own.size() != ids.size()) continue;
+            KeptExperts trial = kept_;
             trial.at(layer) = ids;
             auto costs = measure_if_lower(trial);
             if (!costs) continue;
