@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/size_text.h"
+#include "pipeline/stage_routing.h"
 
 namespace espalier {
 namespace {
@@ -90,7 +91,7 @@ std::string report_markdown(const Json& report, const std::string& title) {
     for (const Json& stage : stages) {
         const std::string tables = metrics_table(stage.value("metrics", Json::object())) +
                                    routing_table(stage.value("routing", Json::object()),
-                                                 stage.value("routing_accepted", false));
+                                                 stage.value(kRoutingAccepted, false));
         if (!tables.empty()) {
             text += fmt::format("## {}\n\n{}", stage.value("stage", ""), tables);
         }

@@ -29,8 +29,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kReportVersion = 1;
-/// In a stage's record: its routing failed, and somebody has accepted that.
-constexpr const char* kAccepted = "routing_accepted";
 
 /// One pass over a recipe's stages.
 class Execution {
@@ -52,7 +50,8 @@ public:
             recorder_.begin_stage(index, stages.size(), name);
             auto record = folder_.finished_stage(index, name);
             if (!record) record = run_stage(index);
-            if (has_failed(*record) && index < request_.accepts_routing) accept(index, *record);
+            if (is_routing_refused(*record) && index < request_.accepts_routing)
+                accept(index, *record);
             adopt(*record, folder_.stage_path(index, name));
             recorder_.finish_stage(index, name, *record);
             records.push_back({{"stage", name},
@@ -60,27 +59,21 @@ public:
                                {"peak_bytes", record->at("peak_bytes")},
                                {"metrics", record->at("metrics")},
                                {"routing", record->at("routing")}});
-            if (is_accepted(*record)) records.back()[kAccepted] = true;
+            if (record->contains(kRoutingAccepted)) records.back()[kRoutingAccepted] = true;
         }
         return finish(std::move(records));
     }
 
 private:
-    static bool has_failed(const Json& record) {
-        return record.at("routing").value("verdict", Json()) == "fail";
-    }
-    static bool is_accepted(const Json& record) { return record.value(kAccepted, false); }
-
     void accept(std::size_t index, Json& record) {
-        if (is_accepted(record)) return;
-        record[kAccepted] = true;
+        record[kRoutingAccepted] = true;
         folder_.replace_record(index, request_.recipe.stages[index].stage, record);
     }
 
     /// Lost routing is a person's to accept before anything builds on it.
     static void hold_if_unaccepted(const Json& records) {
         for (const Json& record : records) {
-            if (!has_failed(record) || is_accepted(record)) continue;
+            if (!is_routing_refused(record)) continue;
             throw RoutingHeld(ErrorCode::RunStage,
                               fmt::format("The stage {} failed the limits for routing: {}.",
                                           record.at("stage").get<std::string>(),

@@ -11,6 +11,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "pipeline/stage_routing.h"
 #include "routing/routing_report.h"
 #include "ui/bridge/background_worker.h"
 #include "ui/charts/rounds_chart.h"
@@ -308,9 +309,8 @@ void RunDashboard::showHold(const RunDetails& details) {
     if (details.summary.state != QLatin1String("held")) return;
     for (const StageRecord& record : details.finished) {
         const Json stage = parse_json(record.record, "stage.json");
-        const Json routing = stage.value("routing", Json::object());
-        if (routing.value("verdict", Json()) != "fail" || stage.value("routing_accepted", false))
-            continue;
+        if (!is_routing_refused(stage)) continue;
+        const Json& routing = stage.at("routing");
         m_banner->showMessage(
             BannerKind::Warn,
             tr("%1 lost more of the routing than its limits allow: %2. The stages that follow "
