@@ -45,7 +45,17 @@ void index_metrics(Library& library, const std::string& run, const StageRecord& 
     }
 }
 
-void index_stages(Library& library, const fs::path& folder) {
+/// As the pipeline's is_routing_refused().
+bool is_refused(const Json& record) {
+    const auto routing = record.find("routing");
+    return routing != record.end() && routing->is_object() &&
+           text_or(*routing, "verdict", "") == "fail" &&
+           record.value("routing_accepted", Json()) != true;
+}
+
+/// @return whether a stage lost routing that nobody has accepted
+bool index_stages(Library& library, const fs::path& folder) {
+    bool refused = false;
     for (const auto& entry : fs::directory_iterator(folder)) {
         const auto position = stage_position(entry.path().filename().string());
         if (!position || !fs::exists(entry.path() / "stage.json")) continue;
@@ -55,7 +65,9 @@ void index_stages(Library& library, const fs::path& folder) {
             static_cast<std::int64_t>(number_or_zero(record, "peak_bytes")), record.dump()};
         library.put_stage(folder.string(), stage);
         index_metrics(library, folder.string(), stage, record.value("metrics", Json::object()));
+        refused = refused || is_refused(record);
     }
+    return refused;
 }
 
 }  // namespace
@@ -84,7 +96,10 @@ bool Library::index_run(const fs::path& run_folder) {
             run.ended_unix = unix_time(report_path);
         }
         put_run(run);
-        index_stages(*this, folder);
+        if (index_stages(*this, folder) && !finished) {
+            run.state = "held";
+            put_run(run);
+        }
         transaction.commit();
         return true;
     });

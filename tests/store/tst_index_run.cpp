@@ -41,6 +41,26 @@ private Q_SLOTS:
         QCOMPARE(library.runs().front().state, std::string("stopped"));
     }
 
+    void a_run_whose_routing_nobody_accepted_waits() {
+        const auto state_with = [&](const char* name, const Json& record) {
+            const fs::path folder = m_root / "waiting" / name;
+            write(std::string("waiting/") + name + "/recipe.json",
+                  R"({"version": 1, "model": "/m/sample", "stages": []})");
+            write(std::string("waiting/") + name + "/01-prune/stage.json", record.dump());
+            Library library(m_root / "waiting" / (std::string(name) + ".sqlite"));
+            library.index_run(folder);
+            return library.runs().front().state;
+        };
+        Json record = Json::parse(stage("prune", 1.0, "kl"));
+        record["routing"] = {{"verdict", "fail"}};
+        QCOMPARE(state_with("refused", record), std::string("held"));
+        record["routing_accepted"] = true;
+        QCOMPARE(state_with("accepted", record), std::string("stopped"));
+        record.erase("routing_accepted");
+        record["routing"]["verdict"] = "warn";
+        QCOMPARE(state_with("warned", record), std::string("stopped"));
+    }
+
     void ignores_other_folders() {
         Library library(m_root / "c.sqlite");
         QVERIFY(!library.index_run(m_root / "not-a-run"));
