@@ -1,7 +1,6 @@
 #include "experts_fixture.h"
 
 #include <QComboBox>
-#include <QDir>
 #include <QFile>
 #include <QSignalSpy>
 #include <QTabWidget>
@@ -122,14 +121,6 @@ void ExpertsWindow::choose(const char* combo, const QString& text) {
     QVERIFY2(index >= 0, qPrintable(text));
     box->setCurrentIndex(index);
     Q_EMIT box->activated(index);
-}
-
-void shootWidget(QWidget& widget, const QString& name) {
-    const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
-    if (folder.isEmpty()) return;
-    QDir().mkpath(folder);
-    QCoreApplication::sendPostedEvents();
-    widget.grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
 }
 
 ExpertPlan selected(std::int64_t keep, const std::string& criterion,

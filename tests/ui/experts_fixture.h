@@ -43,9 +43,6 @@ public:
     void choose(const char* combo, const QString& text);
 };
 
-/// Saves `<name>.png` of one widget in ESPALIER_SHOTS, if that is set.
-void shootWidget(QWidget& widget, const QString& name);
-
 /// What core chooses of the sample. @param wishes what is locked and forced out
 espalier::ExpertPlan selected(std::int64_t keep, const std::string& criterion = "reap",
                               std::map<std::int64_t, espalier::LayerPlan> wishes = {});

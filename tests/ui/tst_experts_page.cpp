@@ -167,7 +167,7 @@ private Q_SLOTS:
         QCOMPARE(note->text(),
                  QStringLiteral("⚠ Layer 2: Keep at least 4 experts: the model routes "
                                 "each token to 4."));
-        m_fixture->shoot(QStringLiteral("experts-refused"));
+        m_fixture->shootBoth(QStringLiteral("experts-refused"));
     }
 
     void measuring_gives_what_the_engine_gives() {
@@ -208,7 +208,8 @@ private Q_SLOTS:
         const double high = session().points().all()[1].reading.cost.all.kl;
         QVERIFY(low < high);
         m_fixture->shootBoth(QStringLiteral("experts-measured"));
-        shootWidget(*m_fixture->find("exp_plan_points_chart"), QStringLiteral("experts-points"));
+        m_fixture->shootBoth(QStringLiteral("experts-points"),
+                             m_fixture->find("exp_plan_points_chart"));
         QTest::qWait(0);
         m_fixture->find<QDoubleSpinBox>("exp_plan_keep_dspin")->setValue(62.5);
         QTRY_COMPARE(session().plan().settings.keep, std::int64_t{20});
@@ -247,7 +248,7 @@ private Q_SLOTS:
                                   .maxTokens = 2048});
         m_fixture->find<QSpinBox>("exp_plan_auto_spin")->setValue(1);
         m_fixture->click("exp_plan_auto_btn");
-        m_fixture->shoot(QStringLiteral("experts-searching"));
+        m_fixture->shootBoth(QStringLiteral("experts-searching"));
         QTRY_COMPARE_WITH_TIMEOUT(session().plan().chooser, std::string("auto"), 120'000);
         for (const auto& [layer, kept] : keptOf(session().plan())) QCOMPARE(kept.size(), 24U);
         QCOMPARE(session().history().undoText(), QStringLiteral("Take what the search found"));
@@ -333,7 +334,7 @@ private Q_SLOTS:
         auto* banner = m_fixture->find<Banner>("exp_other_banner");
         QTRY_VERIFY(banner->isVisible());
         QVERIFY(!session().data()->hasStats());
-        m_fixture->shoot(QStringLiteral("experts-other-revision"));
+        m_fixture->shootBoth(QStringLiteral("experts-other-revision"));
         m_fixture->click("exp_other_use_btn");
         QVERIFY(session().data()->hasStats());
         QTRY_COMPARE(keptOf(session().plan()), keptOf(selected(24)));
@@ -454,7 +455,7 @@ private Q_SLOTS:
         m_fixture->find<QLineEdit>("dlgApply_name_edit")->setText(QStringLiteral("cut"));
         QTest::mouseClick(m_fixture->find("dlgApply_cut_radio"), Qt::LeftButton, {}, {8, 12});
         QVERIFY(m_fixture->find<QRadioButton>("dlgApply_cut_radio")->isChecked());
-        shootWidget(*sheet, QStringLiteral("experts-apply"));
+        m_fixture->shootBoth(QStringLiteral("experts-apply"), sheet);
         m_fixture->click("dlgApply_start_btn");
         QTRY_COMPARE_WITH_TIMEOUT(m_fixture->runs().state(), JobState::Finished, 60'000);
         const QString result = m_fixture->dataFolder() + QStringLiteral("/runs/cut/01-prune/model");
@@ -490,7 +491,7 @@ private Q_SLOTS:
         QTRY_VERIFY(!cost->value(QStringLiteral("time")).isEmpty());
         QVERIFY(!cost->value(QStringLiteral("memory")).isEmpty());
         QCOMPARE(m_fixture->find<QTableView>("dlgCollect_texts_table")->model()->rowCount(), 3);
-        shootWidget(*sheet, QStringLiteral("experts-collect"));
+        m_fixture->shootBoth(QStringLiteral("experts-collect"), sheet);
         QTest::keyClick(sheet, Qt::Key_Escape);
     }
 

@@ -160,7 +160,7 @@ private Q_SLOTS:
         QTRY_VERIFY(words->height() >= words->heightForWidth(words->width()));
         QCOMPARE(m_fixture->find<InfoView>("dlgApply_plan_view")->value(QStringLiteral("layers")),
                  QStringLiteral("32 → 23 to 24"));
-        shootWidget(*sheet, QStringLiteral("experts-apply-native"));
+        m_fixture->shootBoth(QStringLiteral("experts-apply-native"), sheet);
         const auto cut = applied(QStringLiteral("uneven"));
         QVERIFY(cut->config().is_native());
         QCOMPARE(cut->config().num_experts_of(0), std::int64_t{23});
@@ -180,7 +180,7 @@ private Q_SLOTS:
         QVERIFY(m_fixture->find("dlgApply_native_label")->isVisible());
         QCOMPARE(m_fixture->find<InfoView>("dlgApply_plan_view")->value(QStringLiteral("experts")),
                  QStringLiteral("48 of 192 become constants"));
-        shootWidget(*sheet, QStringLiteral("experts-apply-constants"));
+        m_fixture->shootBoth(QStringLiteral("experts-apply-constants"), sheet);
         const auto cut = applied(QStringLiteral("constants"));
         QVERIFY(cut->config().is_native());
         QCOMPARE(cut->config().num_experts_of(0), std::int64_t{32});

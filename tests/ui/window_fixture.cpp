@@ -43,21 +43,23 @@ void WindowFixture::press(Qt::Key key, Qt::KeyboardModifiers modifiers) {
     QTest::keyClick(target == nullptr ? m_window.get() : target, key, modifiers);
 }
 
-void WindowFixture::shoot(const QString& name) {
+void WindowFixture::shoot(const QString& name, QWidget* widget) {
     const QString folder = qEnvironmentVariable("ESPALIER_SHOTS");
     if (folder.isEmpty()) return;
     QDir().mkpath(folder);
     // Layouts follow what was shown, hidden or renamed by posted events.
     QCoreApplication::sendPostedEvents();
-    m_window->grab().save(QStringLiteral("%1/%2.png").arg(folder, name));
+    (widget == nullptr ? m_window.get() : widget)
+        ->grab()
+        .save(QStringLiteral("%1/%2.png").arg(folder, name));
 }
 
-void WindowFixture::shootBoth(const QString& name) {
+void WindowFixture::shootBoth(const QString& name, QWidget* widget) {
     const ThemeMode before = m_theme->mode();
     setMode(ThemeMode::Light);
-    shoot(name + QStringLiteral("-light"));
+    shoot(name + QStringLiteral("-light"), widget);
     setMode(ThemeMode::Dark);
-    shoot(name + QStringLiteral("-dark"));
+    shoot(name + QStringLiteral("-dark"), widget);
     setMode(before);
 }
 

@@ -32,10 +32,10 @@ public:
 
     void click(const char* name);
     void press(Qt::Key key, Qt::KeyboardModifiers modifiers = Qt::NoModifier);
-    /// Saves `<name>.png` in ESPALIER_SHOTS, if that is set.
-    void shoot(const QString& name);
+    /// Saves `<name>.png` of a widget, or of the whole window, in ESPALIER_SHOTS, if that is set.
+    void shoot(const QString& name, QWidget* widget = nullptr);
     /// The same in light and in dark.
-    void shootBoth(const QString& name);
+    void shootBoth(const QString& name, QWidget* widget = nullptr);
 
 private:
     void setMode(espalier::ui::ThemeMode mode);

@@ -72,7 +72,7 @@ FrontierChart::FrontierChart(const QString& name, QWidget* parent)
     }
     xAxis().setLabelFormat(QStringLiteral("%.4g"));
     yAxis().setLabelFormat(QStringLiteral("%.3g"));
-    yAxis().setTitleText(tr("KL to the original"));
+    yAxis().setTitleText(tr("KL, nats"));
     setAxis(tr("size, GB"));
     view().installEventFilter(this);
     setEmptyText(tr("No plan has been measured yet. “Measure now” adds the first point."));

@@ -71,27 +71,27 @@ void ExpertsMeasurePanel::buildLayout() {
     m_points = new FrontierChart(QStringLiteral("exp_plan_points_chart"));
     m_points->setEmptyText(tr("Each plan that you measure becomes a point here."));
     m_points->setLeastLines(linesOfChart);
-    auto* numbers = new QVBoxLayout;
-    numbers->setSpacing(space::controls);
-    numbers->addWidget(m_numbers);
-    numbers->addStretch(1);
-    m_problem = new TextLabel(TextKind::Secondary);
-    m_problem->setObjectName(QStringLiteral("exp_plan_unmeasured_label"));
-    m_problem->hide();
-    numbers->addWidget(m_problem);
-    numbers->addWidget(makeMeasureLine());
-    numbers->addWidget(makeSearchLine());
-    numbers->addLayout(makeProgress());
     auto* quality = new QVBoxLayout;
     quality->setSpacing(space::inGroup);
     quality->addWidget(m_taskTitle);
     quality->addWidget(m_tasks);
     quality->addStretch(1);
-    m_columns = new QBoxLayout(QBoxLayout::LeftToRight, this);
-    m_columns->setContentsMargins({});
+    m_columns = new QBoxLayout(QBoxLayout::LeftToRight);
     m_columns->setSpacing(space::groups);
-    m_columns->addLayout(numbers, 3);
+    m_columns->addWidget(m_numbers, 3, Qt::AlignTop);
     m_columns->addLayout(quality, 2);
+    m_problem = new TextLabel(TextKind::Secondary);
+    m_problem->setObjectName(QStringLiteral("exp_plan_unmeasured_label"));
+    m_problem->hide();
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins({});
+    layout->setSpacing(space::controls);
+    layout->addLayout(m_columns);
+    layout->addStretch(1);
+    layout->addWidget(m_problem);
+    layout->addWidget(makeMeasureLine());
+    layout->addWidget(makeSearchLine());
+    layout->addLayout(makeProgress());
 }
 
 QLayout* ExpertsMeasurePanel::makeProgress() {
