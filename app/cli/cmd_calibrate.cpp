@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "pipeline/calibrate_sinks.h"
+#include "pipeline/calibrate_until_stable.h"
 #include "pipeline/output_place.h"
 #include "routing/stat_choice.h"
 
@@ -18,6 +19,7 @@ struct CalibrateOptions {
     std::string model;
     std::vector<std::string> data;
     std::string shard;
+    double stable_share = 0;
     CalibrateRequest request;
 };
 
@@ -55,8 +57,11 @@ std::optional<Json> calibrate(const CalibrateOptions& options, const Session& se
     request.num_threads = session.num_threads;
     request.memory_budget = session.memory_budget;
     TerminalObserver observer;
+    const CalibrateSinks sinks = report_calibration(observer, request.criterion);
     const CalibrateResult result =
-        espalier::calibrate(request, report_calibration(observer, request.criterion), session.stop);
+        options.stable_share > 0
+            ? calibrate_until_stable(request, options.stable_share, sinks, session.stop)
+            : espalier::calibrate(request, sinks, session.stop);
     if (!session.json) {
         fmt::print("{}\n{:.1f} s, peak memory {}\n", result.out.string(), result.seconds,
                    memory_text(result.peak_bytes));
@@ -98,6 +103,11 @@ void add_calibrate(CLI::App& app, Chosen& chosen) {
         if (!row.is_default) stats += fmt::format(" {},", row.name);
     }
     command->add_option("--stats", request.stats, stats + " or basic: no optional ones but those");
+    command
+        ->add_option("--stable-share", options->stable_share,
+                     "Ends early once the experts that REAP would keep at this share stay the same "
+                     "when the data doubles, e.g. 0.5")
+        ->check(CLI::Range(0.0, 1.0));
     command->add_option("--shard", options->shard,
                         "I/N: only this part of the windows; join with merge-stats");
     command->add_option("--out", request.out, "The statistics file")->required();

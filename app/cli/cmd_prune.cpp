@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "pipeline/check_cut.h"
+#include "pipeline/check_repetition.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
 #include "pipeline/stats_for_model.h"
@@ -24,6 +25,7 @@ struct PruneCommand {
     std::string channels;
     std::string out;
     bool native = false;
+    std::int64_t repetition_tokens = 0;
     RoundOptions rounds;
 };
 
@@ -122,6 +124,14 @@ std::optional<Json> prune(const PruneCommand& options, const Session& session) {
             check_cut({recovered ? *recovered : *model, plan, options.out, session.num_threads},
                       session.stop));
     }
+    metrics.update(
+        check_repetition({.model = *model,
+                          .out = options.out,
+                          .tokens = options.repetition_tokens,
+                          .num_threads = session.num_threads,
+                          .progress = [&](double share) { line.show(share, "writing texts"); }},
+                         session.stop));
+    line.clear();
     if (options.rounds.is_asked()) metrics["rounds"] = rounds.rounds;
     if (rounds.floor) metrics["floor"] = *rounds.floor;
     return measure.result(options.out, std::move(metrics));
@@ -142,6 +152,11 @@ void add_prune(CLI::App& app, Chosen& chosen) {
     command->add_flag("--native", options->native,
                       "Allows what Espalier alone can run: different numbers of experts in "
                       "different layers, constants in place of experts");
+    command
+        ->add_option("--repetition-tokens", options->repetition_tokens,
+                     "Lets the result write eight texts of so many tokens, and the original, to "
+                     "see whether it repeats itself")
+        ->check(CLI::NonNegativeNumber);
     options->rounds.add_to(*command);
     command->add_option("--out", options->out, "Folder, or .gguf if MODEL is one")->required();
     does(*command, chosen, options, prune);

@@ -25,12 +25,18 @@ void SelectionOptions::add_to(CLI::App& command) {
         .add_option("--criterion", select.criterion,
                     "How experts are scored; `auto` measures several and improves on the best")
         ->capture_default_str();
+    command.add_flag("--compensate", select.compensates_lost_mass,
+                     "For models whose gates are probabilities of all experts: takes back, on the "
+                     "mean, what they grow by when others go");
     command.add_option("--merge", select.merge,
                        "Experts that go become part of those that stay: ream, hc_smoe, m_smoe or "
                        "partial; needs statistics with `profiles`");
     command.add_option("--seed", select.seed, "For the criterion `random`")->capture_default_str();
     command.add_flag("--unprotected", protects_nothing,
                      "Super experts and task champions may go too");
+    command.add_flag("--protect-outliers", select.protects_outliers,
+                     "Experts with extremely large outputs stay in all layers, not in the first "
+                     "three quarters alone");
     command.add_option("--accept", select.accept, "Warnings that are taken on, e.g. low_task_mass");
     command.add_option("--scope", scope, "layers: as many in each; across: as many on the mean")
         ->check(CLI::IsMember({"layers", "across"}))
@@ -124,6 +130,10 @@ SelectOptions SelectionOptions::read() const {
 
 TokenWindows SelectionOptions::probe_windows(const ModelSource& model) const {
     return read_probe_windows(model, probe_request(search));
+}
+
+SearchWindows SelectionOptions::search_windows(const ModelSource& model) const {
+    return read_search_windows(model, probe_request(search));
 }
 
 ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/cli/progress_line.h"
+#include "pipeline/measured_selection.h"
 #include "pipeline/remeasure.h"
 #include "pipeline/stats_for_model.h"
 #include "routing/criterion.h"
@@ -49,8 +50,9 @@ ProgressiveResult RoundOptions::run(const SelectionOptions& selection, const Mod
                                     const Session& session) const {
     const SelectOptions options = selection.read();
     validate(schedule, options.criterion, options.merge);
-    const ExpertStats stats = load_stats_for_model(selection.stats, model,
-                                                   find_criterion(options.criterion).needs_vectors);
+    const bool is_search = options.criterion == kMeasuredSelection;
+    const ExpertStats stats = load_stats_for_model(
+        selection.stats, model, is_search || find_criterion(options.criterion).needs_vectors);
     RemeasureRequest again{.stats = stats,
                            .data = {},
                            .probe_file = selection.search.probe,
@@ -69,6 +71,11 @@ ProgressiveResult RoundOptions::run(const SelectionOptions& selection, const Mod
                            .folder = folder,
                            .pool = pool,
                            .observer = observer};
+    if (is_search) {
+        input.search = RoundSearch{.windows = selection.search_windows(model),
+                                   .seconds = selection.search.seconds,
+                                   .max_tries = selection.search.tries};
+    }
     if (!again.data.empty()) input.remeasure = remeasure_as_before(std::move(again), session.stop);
     return prune_in_rounds(input, session.stop);
 }

@@ -9,6 +9,7 @@
 #include "app/cli/session.h"
 #include "data/dataset.h"
 #include "model/model_source.h"
+#include "pipeline/probe_windows.h"
 #include "prune/expert_plan.h"
 #include "prune/select_experts.h"
 
@@ -18,7 +19,7 @@ namespace espalier::cli {
 struct SearchOptions {
     std::vector<std::string> data;
     std::string probe;
-    std::int64_t tokens = 65'536;
+    std::int64_t tokens = 131'072;
     double seconds = 120;
     std::int64_t tries = 0;
 };
@@ -43,6 +44,8 @@ struct SelectionOptions {
     SelectOptions read() const;
     /// The probe that --data or --probe names. @throws Error UsageInvalid
     TokenWindows probe_windows(const ModelSource& model) const;
+    /// For `auto`, of the same. @throws Error UsageInvalid
+    SearchWindows search_windows(const ModelSource& model) const;
     ExpertPlan choose(const ModelSource& model, const Session& session) const;
 };
 

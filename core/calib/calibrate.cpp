@@ -40,6 +40,12 @@ StatChoice choice_of(const CalibrateRequest& request) {
     return choice;
 }
 
+std::vector<MicroBatch> batches_of(const CalibrateRequest& request, const TokenWindows& windows) {
+    const std::vector<MicroBatch> all = cut_micro_batches(windows);
+    if (request.doubling < 0) return shard_of(all, request.shard_index, request.shard_count);
+    return doubling_of(all, static_cast<std::size_t>(request.doubling));
+}
+
 [[noreturn]] void refuse(const std::string& problem, const char* hint) {
     throw Error(ErrorCode::UsageInvalid, "Calibration: " + problem, hint);
 }
@@ -56,8 +62,7 @@ public:
           choice_(choice_of(request)),
           data_(read_calibration_windows(request, *source_)),
           tags_(data_.windows),
-          batches_(
-              shard_of(cut_micro_batches(data_.windows), request.shard_index, request.shard_count)),
+          batches_(batches_of(request, data_.windows)),
           memory_(plan_calibration_memory(
               *source_, {.budget = request.memory_budget,
                          .num_threads = request.num_threads,
@@ -138,9 +143,11 @@ Json Calibration::settings() const {
                            : request_.probe == "none" ? "none"
                                                       : "file"}};
     if (!request_.mask.empty()) json["removed"] = request_.mask.removed;
+    if (!request_.mask.output_scale.empty()) json["output_scale"] = request_.mask.output_scale;
     if (request_.shard_count > 1) {
         json["shard"] = {{"index", request_.shard_index}, {"count", request_.shard_count}};
     }
+    if (request_.doubling >= 0) json["shard"] = {{"doubling", request_.doubling}};
     return json;
 }
 
@@ -234,20 +241,6 @@ ExpertStats Calibration::assemble(const CalibrationCheckpoint& checkpoint) {
     return all;
 }
 
-Json metrics_of(const ExpertStats& stats, std::int64_t tokens, double seconds,
-                std::int64_t resumed) {
-    std::int64_t dead = 0;
-    for (const auto& [index, layer] : stats.layers) {
-        dead += std::count(layer.count.begin(), layer.count.end(), std::int64_t{0});
-    }
-    return {{"tokens", tokens},
-            {"tokens_per_second", static_cast<double>(tokens) / seconds},
-            {"routed_layers", stats.layers.size()},
-            {"experts_never_used", dead},
-            {"layers_resumed", resumed},
-            {"hidden_dtype", stats.settings.at("hidden_dtype")}};
-}
-
 CalibrateResult Calibration::run() {
     if (config().is_native()) {
         refuse("statistics have one number of experts for all layers, the model is native.",
@@ -277,13 +270,27 @@ CalibrateResult Calibration::run() {
     const ExpertStats stats = assemble(checkpoint);
     checkpoint.finish(stats, request_.out);
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    Json metrics = calibration_metrics(stats, num_tokens(), seconds);
+    metrics["layers_resumed"] = resumed;
     return {.out = request_.out,
             .seconds = seconds,
             .peak_bytes = peak_.peak_anonymous_bytes(),
-            .metrics = metrics_of(stats, num_tokens(), seconds, resumed)};
+            .metrics = std::move(metrics)};
 }
 
 }  // namespace
+
+Json calibration_metrics(const ExpertStats& stats, std::int64_t tokens, double seconds) {
+    std::int64_t dead = 0;
+    for (const auto& [index, layer] : stats.layers) {
+        dead += std::count(layer.count.begin(), layer.count.end(), std::int64_t{0});
+    }
+    return {{"tokens", tokens},
+            {"tokens_per_second", static_cast<double>(tokens) / seconds},
+            {"routed_layers", stats.layers.size()},
+            {"experts_never_used", dead},
+            {"hidden_dtype", stats.settings.at("hidden_dtype")}};
+}
 
 void validate(const CalibrateRequest& request) {
     if (request.data.empty() == request.ids.empty()) {

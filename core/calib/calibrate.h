@@ -26,6 +26,9 @@ struct CalibrateSinks {
 CalibrateResult calibrate(const CalibrateRequest& request, const CalibrateSinks& sinks,
                           const std::stop_token& stop);
 
+/// tokens, tokens_per_second, routed_layers, experts_never_used and hidden_dtype.
+Json calibration_metrics(const ExpertStats& stats, std::int64_t tokens, double seconds);
+
 /// Checks what can be checked without reading anything. @throws Error UsageInvalid
 void validate(const CalibrateRequest& request);
 

@@ -31,6 +31,8 @@ struct CalibrateRequest {
     std::string compute_dtype = "auto";
     std::int64_t shard_index = 0;  ///< from 0; `--shard I/N` on the command line counts from 1
     std::int64_t shard_count = 1;
+    /// Of the micro-batches, those alone that this doubling adds (doubling_of()); -1: all.
+    std::int64_t doubling = -1;
     std::string stats{};  ///< optional statistics to gather, see StatChoice::parse()
     /// Experts that are not used: layers see what the masked layers before them make of the tokens.
     ExpertMask mask{};

@@ -9,6 +9,7 @@
 #include "base/file_hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "routing/expert_stats.h"
 #include "tokenizer/tokenizer.h"
 
 namespace espalier {
@@ -148,6 +149,20 @@ std::vector<MicroBatch> cut_micro_batches(const TokenWindows& windows) {
     }
     if (batch.num_windows > 0) batches.push_back(batch);
     return batches;
+}
+
+std::vector<MicroBatch> doubling_of(const std::vector<MicroBatch>& batches, std::size_t index) {
+    const std::size_t step = std::size_t{1} << (kDoublings - 1 - index);
+    std::vector<MicroBatch> own;
+    std::int64_t row = 0;
+    for (std::size_t i = 0; i < batches.size(); i += step) {
+        const bool came_before = index > 0 && i % (2 * step) == 0;
+        if (came_before) continue;
+        own.push_back(batches[i]);
+        own.back().first_row = row;
+        row += own.back().num_tokens;
+    }
+    return own;
 }
 
 std::vector<MicroBatch> shard_of(const std::vector<MicroBatch>& batches, std::int64_t index,

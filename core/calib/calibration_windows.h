@@ -38,6 +38,10 @@ inline constexpr std::int64_t kMicroBatchTokens = 4096;
 /// numbers have the same bits wherever it is computed.
 std::vector<MicroBatch> cut_micro_batches(const TokenWindows& windows);
 
+/// Every eighth batch, those that make it every fourth, every second, all: the ones that doubling
+/// `index` of kDoublings adds, rows renumbered. May be none.
+std::vector<MicroBatch> doubling_of(const std::vector<MicroBatch>& batches, std::size_t index);
+
 /// The batches of shard `index` of `count`, rows renumbered. @throws Error DataEmpty if it has none
 std::vector<MicroBatch> shard_of(const std::vector<MicroBatch>& batches, std::int64_t index,
                                  std::int64_t count);

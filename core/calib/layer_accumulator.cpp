@@ -28,11 +28,12 @@ double turn_of(std::span<const float> residual, std::span<const float> routed, d
 
 }  // namespace
 
-LayerAccumulator::LayerAccumulator(std::int64_t num_experts, std::size_t num_tasks,
+LayerAccumulator::LayerAccumulator(const RouterConfig& router, std::size_t num_tasks,
                                    const StatChoice& choice)
-    : num_experts_(static_cast<std::size_t>(num_experts)),
+    : num_experts_(static_cast<std::size_t>(router.num_experts)),
       choice_(choice),
-      stats_(empty_layer_stats(num_experts, num_tasks, choice)) {
+      stats_(empty_layer_stats(router.num_experts, num_tasks, choice)) {
+    if (!has_probability_gates(router)) stats_.router_mass.clear();
     if (choice_.has(Contexts)) stats_.top_contexts.resize(num_experts_);
 }
 
@@ -59,6 +60,17 @@ void LayerAccumulator::add_selection(std::size_t expert, double weight, const To
     if (choice_.has(Contexts)) add_context(expert, weight, tag);
 }
 
+void LayerAccumulator::add_router_mass(std::span<const float> logits) {
+    const double largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+    probabilities_.resize(num_experts_);
+    double sum = 0;
+    for (std::size_t e = 0; e < num_experts_; ++e) {
+        probabilities_[e] = std::exp(static_cast<double>(logits[e]) - largest);
+        sum += probabilities_[e];
+    }
+    for (std::size_t e = 0; e < num_experts_; ++e) stats_.router_mass[e] += probabilities_[e] / sum;
+}
+
 void LayerAccumulator::add_context(std::size_t expert, double weight, const TokenTag& tag) {
     auto& list = stats_.top_contexts[expert];
     if (list.size() == kTopContexts && list.back().gate >= weight) return;
@@ -77,6 +89,7 @@ void LayerAccumulator::add_routing(const RoutingView& routing, std::span<const T
         if (tags[t].task < 0) continue;
         ++stats_.tokens;
         ++stats_.task_tokens[static_cast<std::size_t>(tags[t].task)];
+        if (!stats_.router_mass.empty()) add_router_mass(row_of(routing.logits, t, num_experts_));
         const auto chosen = row_of(routing.selected, t, top_k_);
         const auto weights = row_of(routing.weights, t, top_k_);
         for (std::size_t i = 0; i < top_k_; ++i) {

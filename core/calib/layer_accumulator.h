@@ -6,6 +6,7 @@
 
 #include "calib/token_tags.h"
 #include "model/forward_observer.h"
+#include "model/moe_config.h"
 #include "routing/expert_stats.h"
 
 namespace espalier {
@@ -22,7 +23,8 @@ struct StreamRows {
 /// then its experts, then its streams.
 class LayerAccumulator {
 public:
-    LayerAccumulator(std::int64_t num_experts, std::size_t num_tasks,
+    /// @param router its number of experts alone counts for most statistics
+    LayerAccumulator(const RouterConfig& router, std::size_t num_tasks,
                      const StatChoice& choice = StatChoice::defaults());
 
     /// @param tags [tokens of the batch]
@@ -43,6 +45,7 @@ public:
 
 private:
     void add_selection(std::size_t expert, double weight, const TokenTag& tag);
+    void add_router_mass(std::span<const float> logits);
     void add_context(std::size_t expert, double weight, const TokenTag& tag);
     void add_gated_norm(std::size_t expert, double gated, std::size_t token, const TokenTag& tag);
     void add_long_vectors(const ExpertRows& rows, std::size_t row);
@@ -54,6 +57,7 @@ private:
     std::size_t top_k_ = 0;
     std::vector<std::int32_t> selected_;
     std::vector<double> gated_norms_;
+    std::vector<double> probabilities_;  ///< of one token
 };
 
 /// sums[c] += sum over rows of values[row, c]^2 for rows of `sums.size()` columns.

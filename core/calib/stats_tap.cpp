@@ -15,7 +15,7 @@ bool needs_outputs(const StatChoice& choice) {
 StatsTap::StatsTap(const TapScope& scope, std::vector<TokenTag> tags)
     : scope_(scope),
       tags_(std::move(tags)),
-      accumulator_(scope.config.router.num_experts, scope.num_tasks, scope.stats) {}
+      accumulator_(scope.config.router, scope.num_tasks, scope.stats) {}
 
 void StatsTap::on_input(std::span<const TensorRole> roles, std::span<const float> rows,
                         std::size_t num_tokens) {

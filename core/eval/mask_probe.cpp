@@ -128,7 +128,7 @@ MaskMeasurement MaskProbe::measure(const ExpertMask& mask, std::stop_token stop)
 }
 
 void MaskProbe::settle(const ExpertMask& mask, std::stop_token stop) {
-    if (!has_last_ || last_.removed != mask.removed) measure(mask, std::move(stop));
+    if (!has_last_ || last_ != mask) measure(mask, std::move(stop));
     states_.resize(last_begin_);
     for (auto& state : last_states_) states_.push_back(std::move(state));
     last_states_.clear();
@@ -141,6 +141,7 @@ std::size_t MaskProbe::first_layer_that_differs(const ExpertMask& mask) const {
     for (std::size_t layer = 0; layer < num_layers; ++layer) {
         const auto index = static_cast<std::int64_t>(layer);
         const std::int64_t num_experts = model_.config().num_experts_of(index);
+        if (mask.output_scale_of(index) != settled_.output_scale_of(index)) return layer;
         for (std::int64_t expert = 0; expert < num_experts; ++expert) {
             if (mask.is_removed(index, expert) != settled_.is_removed(index, expert)) return layer;
         }

@@ -196,6 +196,13 @@ void Transformer::run_experts(const Compute& compute, std::size_t layer,
                               std::span<float> out) {
     prepare_feed_forward(compute, layer, hidden);
     feed_forward_.forward_experts(compute, layers_[layer], rows_, routing, out);
+    scale_routed(layer, out);
+}
+
+void Transformer::scale_routed(std::size_t layer, std::span<float> out) const {
+    const float scale = mask_.output_scale_of(static_cast<std::int64_t>(layer));
+    if (scale == 1.0F) return;
+    for (float& value : out) value *= scale;
 }
 
 void Transformer::feed_forward(const Compute& compute, std::size_t layer, std::span<float> out,
@@ -221,6 +228,7 @@ void Transformer::feed_forward(const Compute& compute, std::size_t layer, std::s
                                                                 .scores = routing_.scores});
     }
     feed_forward_.forward_experts(compute, weights, rows_, routing_, out, watcher_of(observer));
+    scale_routed(layer, out);
     if (observer != nullptr) observer->on_routed_output(static_cast<std::int64_t>(layer), out);
     if (!weights.shared.gate.is_empty()) {
         feed_forward_.add_shared(compute, weights, rows_, out, watcher_of(observer));

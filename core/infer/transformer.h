@@ -59,6 +59,8 @@ private:
                    std::span<float> out) const;
     /// hidden += what mixer or feed-forward gave, times the model's multiplier.
     void add_to_residual(std::span<const float> x, std::span<float> hidden) const;
+    /// By what the mask says of the layer.
+    void scale_routed(std::size_t layer, std::span<float> out) const;
     /// Normalised states into rows_, for the feed-forward block.
     void prepare_feed_forward(const Compute& compute, std::size_t layer,
                               std::span<const float> hidden);

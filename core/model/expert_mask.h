@@ -12,6 +12,8 @@ struct ExpertMask {
     /// [layer][expert], true = gone; layers without a router have an empty row; empty = nothing is
     /// masked.
     std::vector<std::vector<bool>> removed;
+    /// [layer], what multiplies the sum of a layer's experts (LayerPlan::output_scale); empty = 1.
+    std::vector<float> output_scale = {};
 
     bool empty() const noexcept { return removed.empty(); }
     bool is_removed(std::int64_t layer, std::int64_t expert) const {
@@ -19,6 +21,10 @@ struct ExpertMask {
         const auto& row = removed[static_cast<std::size_t>(layer)];
         return !row.empty() && row[static_cast<std::size_t>(expert)];
     }
+    float output_scale_of(std::int64_t layer) const {
+        return output_scale.empty() ? 1.0F : output_scale[static_cast<std::size_t>(layer)];
+    }
+    bool operator==(const ExpertMask&) const = default;
 };
 
 }  // namespace espalier

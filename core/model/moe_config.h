@@ -127,6 +127,11 @@ struct RouterConfig {
     bool operator==(const RouterConfig&) const = default;
 };
 
+/// Whether gates are softmax probabilities among all experts, which grow when others go.
+inline bool has_probability_gates(const RouterConfig& router) {
+    return router.scoring == RouterScoring::Softmax && !router.normalises_top_k;
+}
+
 enum class ExpertActivation {
     Silu,         ///< silu(gate) * up
     ClampedSilu,  ///< gpt-oss: min(gate, limit) * sigmoid(alpha * .) * (clamp(up, -limit, limit) +
@@ -153,7 +158,7 @@ struct LayerConfig {
     std::int64_t sliding_window = 0;  ///< keys seen, the query's own included; 0 = all
     FeedForwardKind feed_forward = FeedForwardKind::Moe;
     // Of native models alone, whose layers may differ:
-    std::int64_t num_experts = 0;               ///< its own number; 0: the router's
+    std::int64_t num_experts = 0;              ///< its own number; 0: the router's
     std::vector<std::int32_t> constants = {};  ///< ascending: experts that give one vector each
     bool operator==(const LayerConfig&) const = default;
 };

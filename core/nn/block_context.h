@@ -22,6 +22,7 @@ struct BlockContext {
     const Rotary& rotary;
     const Sequences& sequences;
     const std::vector<bool>& removed;  ///< experts that count as gone; empty = none
+    double routed_scale = 1.0;         ///< of what the experts give together
     LayerTap* tap = nullptr;
     std::stop_token stop;
 

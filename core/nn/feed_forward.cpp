@@ -33,12 +33,13 @@ torch::Tensor moe(const BlockContext& context, const torch::Tensor& rows) {
     context.show_input({Router}, rows);
     const RoutedRows routing = route(config, context.weights.router, rows, context.removed);
     if (context.tap != nullptr) context.tap->on_routing(routing);
-    const torch::Tensor routed = routed_experts({.experts = context.weights.experts,
-                                                 .config = context.config.experts,
-                                                 .num_experts = config.num_experts,
-                                                 .tap = context.tap,
-                                                 .stop = context.stop},
-                                                rows, routing);
+    torch::Tensor routed = routed_experts({.experts = context.weights.experts,
+                                           .config = context.config.experts,
+                                           .num_experts = config.num_experts,
+                                           .tap = context.tap,
+                                           .stop = context.stop},
+                                          rows, routing);
+    if (context.routed_scale != 1.0) routed = routed * context.routed_scale;
     if (context.tap != nullptr) context.tap->on_routed_output(routed);
     if (context.config.shared_expert.width == 0) return routed;
     return routed + shared_expert(context, rows);

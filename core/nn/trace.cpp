@@ -120,6 +120,7 @@ void trace_layers(const ModelSource& source, const std::vector<std::vector<std::
                  .sequences = batch.sequences,
                  .removed =
                      mask.empty() ? all_kept : mask.removed.at(static_cast<std::size_t>(layer)),
+                 .routed_scale = static_cast<double>(mask.output_scale_of(layer)),
                  .tap = &tap,
                  .stop = stop},
                 batch.hidden);

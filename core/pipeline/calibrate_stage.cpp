@@ -1,8 +1,11 @@
 #include "pipeline/calibrate_stage.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "calib/calibrate.h"
 #include "pipeline/calibrate_sinks.h"
+#include "pipeline/calibrate_until_stable.h"
 
 namespace espalier {
 namespace {
@@ -23,6 +26,11 @@ CalibrateRequest settings_of(const CalibrateConfig& config) {
 }  // namespace
 
 void validate(const CalibrateConfig& config) {
+    if (!(config.stable_share >= 0 && config.stable_share < 1)) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("Stage calibrate: \"stable_share\" is {}.", config.stable_share),
+                    "Enter the share of experts that is to stay, below 1, or 0 to read all.");
+    }
     CalibrateRequest request = settings_of(config);
     request.data.emplace_back();  // comes from the recipe
     try {
@@ -42,7 +50,10 @@ StageOutput run_calibrate(const StageContext& context, const CalibrateConfig& co
     request.memory_budget = context.memory_budget;
     const CalibrateSinks sinks =
         report_calibration(context.observer, request.criterion, context.index);
-    const CalibrateResult result = calibrate(request, sinks, context.stop);
+    const CalibrateResult result =
+        config.stable_share > 0
+            ? calibrate_until_stable(request, config.stable_share, sinks, context.stop)
+            : calibrate(request, sinks, context.stop);
     StageOutput output;
     output.stats = result.out;
     output.metrics = result.metrics;

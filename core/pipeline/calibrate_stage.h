@@ -18,6 +18,7 @@ struct CalibrateConfig {
     std::string compute_dtype = "auto";
     std::string stats;
     std::string criterion = "reap";
+    double stable_share = 0;
     bool operator==(const CalibrateConfig&) const = default;
 };
 
@@ -36,6 +37,9 @@ void visit_fields(Config& config, Visitor&& visit) {
         "stats", config.stats,
         "Statistics beside the cheap ones: coact_gram, sas, channels, profiles, all; basic: fewer");
     visit("criterion", config.criterion, "Score shown while it runs; all are kept");
+    visit("stable_share", config.stable_share,
+          "Ends early once the experts that REAP would keep at this share stay the same when the "
+          "data doubles; 0 = reads all");
 }
 
 /// @throws Error RunRecipe

@@ -1,6 +1,7 @@
 #include "pipeline/measured_selection.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <fmt/format.h>
@@ -83,12 +84,27 @@ std::size_t count_parts(const TokenWindows& windows, std::int64_t part_tokens) {
         wanted, 1, static_cast<std::int64_t>(windows.windows.size() + 1) / 2));
 }
 
-/// Each with windows of every task.
+/// Where each of so many comes if halves, quarters, eighths and so on are visited in turn.
+std::vector<std::size_t> far_apart(std::size_t count) {
+    std::vector<std::size_t> places;
+    for (std::size_t step = std::bit_ceil(count); step > 0; step /= 2) {
+        for (std::size_t i = 0; i < count; i += step) {
+            if (std::find(places.begin(), places.end(), i) == places.end()) places.push_back(i);
+        }
+    }
+    std::vector<std::size_t> order(count);
+    for (std::size_t i = 0; i < count; ++i) order[places[i]] = i;
+    return order;
+}
+
+/// Each of neighbouring windows, which often are of one document: what helps one document alone
+/// shows as a difference between the parts. The first of them lie far apart.
 std::vector<TokenWindows> cut(const TokenWindows& windows, std::int64_t part_tokens) {
     std::vector<TokenWindows> parts(count_parts(windows, part_tokens));
+    const std::vector<std::size_t> order = far_apart(parts.size());
     for (TokenWindows& part : parts) part.tasks = windows.tasks;
     for (std::size_t w = 0; w < windows.windows.size(); ++w) {
-        TokenWindows& part = parts[w % parts.size()];
+        TokenWindows& part = parts[order[w * parts.size() / windows.windows.size()]];
         part.windows.push_back(windows.windows[w]);
         part.task_of_window.push_back(windows.task_of_window[w]);
     }
@@ -191,10 +207,8 @@ private:
             limits.locked[layer] = wish.locked;
             limits.forced_out[layer] = wish.forced_out;
         }
-        if (input_.options.protects_super_experts) {
-            for (const auto& [layer, expert] : super_experts(input_.stats)) {
-                limits.locked[layer].push_back(expert);
-            }
+        for (const auto& [layer, expert] : protected_super_experts(input_.stats, input_.options)) {
+            limits.locked[layer].push_back(expert);
         }
         return limits;
     }
@@ -284,8 +298,8 @@ private:
              fmt::format("best KL {:.4f}, {} plans measured", best_, measurements_));
     }
 
-    /// What the windows kept back say: the search's choice, unless a criterion alone costs less
-    /// there by more than chance.
+    /// What the windows kept back say: the search's choice, unless the criterion that it started
+    /// from costs less there by more than chance, or another one by much more.
     KeptExperts check(const std::vector<SearchCandidate>& candidates, const SearchResult& found,
                       Json& story) {
         std::vector<MaskProbe> probes = make_probes(cut(input_.windows.unseen, kCheckPartTokens));
@@ -306,7 +320,7 @@ private:
                             {"kl", found.candidates[i].cost},
                             {"unseen_kl", mean_of(of_candidates.back())}});
         }
-        const auto better = surely_lowest(of_candidates, of_search);
+        const auto better = surely_lowest(of_candidates, of_search, found.start);
         story["kept"] = better ? candidates[*better].criterion : "search";
         story["search_unseen_kl"] = mean_of(of_search);
         story["unseen_kl"] = mean_of(better ? of_candidates[*better] : of_search);
@@ -353,6 +367,11 @@ private:
 };
 
 }  // namespace
+
+const Criterion& shown_criterion(const ExpertPlan& plan) {
+    if (plan.criterion != kMeasuredSelection) return find_criterion(plan.criterion);
+    return find_criterion(plan.reasons.at("search").at("start").get<std::string>());
+}
 
 std::uint64_t search_bytes(const MoeConfig& config, std::int64_t tokens) {
     // Predictions, and hidden states between layers: of the choice and of the one measured last.

@@ -12,6 +12,7 @@
 #include "pipeline/probe_windows.h"
 #include "prune/expert_plan.h"
 #include "prune/select_experts.h"
+#include "routing/criterion.h"
 #include "routing/expert_stats.h"
 
 namespace espalier {
@@ -33,6 +34,9 @@ struct MeasuredSelectionInput {
     ThreadPool& pool;
     std::function<void(double fraction, const std::string& text)> progress = {};
 };
+
+/// What a plan's layers are shown by: its criterion, or the one that a search started from.
+const Criterion& shown_criterion(const ExpertPlan& plan);
 
 /// Memory that a search on so many tokens takes beside the model, as far as this machine has it.
 std::uint64_t search_bytes(const MoeConfig& config, std::int64_t tokens);

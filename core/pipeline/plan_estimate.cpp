@@ -23,6 +23,7 @@ namespace {
 
 // Rates of one core of a common machine: for a time that is right within a factor of three.
 constexpr double kForwardFlops = 12e9;             ///< float32 products of a forward pass, a second
+constexpr double kGeneratedParameters = 8e9;       ///< read a token at a time, a second, all cores
 constexpr double kDiskBytes = 300e6;               ///< reading, writing and fsync, a second
 constexpr double kEncodedWeights = 4e6;            ///< K-quants with their searches, a second
 constexpr double kStageSeconds = 0.5;              ///< opening and hashing
@@ -133,6 +134,10 @@ private:
                 config.search_seconds + forward_seconds(2 * tries * part + 4 * tokens);
             estimate.peak_bytes += search_bytes(original_, config.search_tokens);
         }
+        // Eight texts by the result and by the original.
+        estimate.seconds += 2 * 8 * static_cast<double>(config.repetition_tokens) *
+                            static_cast<double>(count_parameters(original_).active) /
+                            kGeneratedParameters;
         add_routing(config.routing_tokens, estimate);
         return estimate;
     }

@@ -59,7 +59,7 @@ public:
             throw refused("the limits allow no expert at all to go.",
                           "Raise --max-kl, or accept low_task_mass.");
         }
-        if (result_.rounds.empty()) result_.plan = select(target_);
+        if (result_.rounds.empty()) result_.plan = aim();
         return std::move(result_);
     }
 
@@ -93,7 +93,7 @@ private:
                             {"recovery", input_.schedule.recovery},
                             {"routing_tokens", input_.schedule.routing_tokens},
                             {"probe_hash", probe_hash()},
-                            {"aim_hash", sha256_of_text(to_json(select(target_)).dump())},
+                            {"aim_hash", sha256_of_text(to_json(aim()).dump())},
                             {"accept", std::move(accept)}};
         const fs::path file = input_.folder / "schedule.json";
         fs::create_directories(input_.folder);
@@ -162,7 +162,8 @@ private:
 
     Trial attempt(std::int64_t wanted) {
         throw_if_stopped(stop_);
-        Trial trial{.plan = select(wanted), .cost = {}, .violation = {}};
+        Trial trial{
+            .plan = is_search() ? search(wanted) : select(wanted), .cost = {}, .violation = {}};
         trial.cost = probe_->measure(trial.plan.mask(input_.model.config()), stop_);
         const double limit = input_.schedule.max_kl;
         const auto& accept = input_.options.accept;
@@ -178,10 +179,53 @@ private:
         return trial;
     }
 
+    bool is_search() const { return input_.options.criterion == kMeasuredSelection; }
+
     SelectOptions options_for(std::int64_t wanted) const {
         SelectOptions options = input_.options;
         options.keep = {.ratio = std::nullopt, .experts = wanted};
         return options;
+    }
+
+    /// Where one cut would end, by a criterion.
+    ExpertPlan aim() const {
+        SelectOptions options = options_for(target_);
+        if (is_search()) options.criterion = SelectOptions().criterion;
+        return select_experts(stats_, input_.model.config(), options);
+    }
+
+    /// Those that went before may not come back.
+    void leave_out_what_went(SelectOptions& options) const {
+        for (const auto& [layer, before] : result_.plan.layers) {
+            options.wishes[layer].forced_out =
+                removed_experts(before.kept, static_cast<std::size_t>(router_.num_experts));
+        }
+    }
+    /// What the user asked for, no more.
+    ExpertPlan with_own_wishes(ExpertPlan plan) const {
+        for (auto& [layer, row] : plan.layers) {
+            const auto wish = input_.options.wishes.find(layer);
+            row.forced_out = wish == input_.options.wishes.end() ? std::vector<std::int32_t>{}
+                                                                 : wish->second.forced_out;
+        }
+        return plan;
+    }
+
+    ExpertPlan search(std::int64_t wanted) {
+        SelectOptions options = options_for(wanted);
+        leave_out_what_went(options);
+        const RoundSearch& search = *input_.search;
+        const std::string round = fmt::format("round {}: ", next_round());
+        return with_own_wishes(select_by_measurement(
+            {.model = model(),
+             .stats = stats_,
+             .options = std::move(options),
+             .windows = search.windows,
+             .seconds = search.seconds / static_cast<double>(path_.size()),
+             .max_tries = search.max_tries,
+             .pool = input_.pool,
+             .progress = [&](double, const std::string& now) { tell(round + now); }},
+            stop_));
     }
 
     /// The choice among what is left. Where the statistics are those of the round before, the
@@ -191,17 +235,8 @@ private:
         SelectOptions options = options_for(wanted);
         ExpertPlan plan = select_experts(stats_, config, options);
         if (!brings_back(plan)) return plan;
-        for (const auto& [layer, before] : result_.plan.layers) {
-            options.wishes[layer].forced_out =
-                removed_experts(before.kept, static_cast<std::size_t>(router_.num_experts));
-        }
-        plan = select_experts(stats_, config, options);
-        for (auto& [layer, row] : plan.layers) {  // what the user asked for, no more
-            const auto wish = input_.options.wishes.find(layer);
-            row.forced_out = wish == input_.options.wishes.end() ? std::vector<std::int32_t>{}
-                                                                 : wish->second.forced_out;
-        }
-        return plan;
+        leave_out_what_went(options);
+        return with_own_wishes(select_experts(stats_, config, options));
     }
 
     bool brings_back(const ExpertPlan& plan) const {
@@ -287,8 +322,8 @@ private:
             input_.observer.on_event(
                 MetricMeasured{"rounds.recall", routing.at("recall").get<double>()});
         }
-        report_layers(stats_, find_criterion(input_.options.criterion), &result_.plan,
-                      input_.options.seed, input_.observer);
+        report_layers(stats_, shown_criterion(result_.plan), &result_.plan, input_.options.seed,
+                      input_.observer);
         tell(fmt::format("round {} done: {} experts, KL {:.4f}", result_.rounds.size(), kept_, kl));
     }
 
@@ -322,7 +357,7 @@ void validate(const RoundSchedule& schedule, std::string_view criterion, std::st
         throw refused("they are measured as masks, which cannot stand for merged experts.",
                       "Merge in one go, or remove in rounds.");
     }
-    if (criterion == kMeasuredSelection || find_criterion(criterion).replaces) {
+    if (criterion != kMeasuredSelection && find_criterion(criterion).replaces) {
         throw refused(fmt::format("rounds cannot go by {}.", criterion),
                       "Choose a criterion that ranks experts to remove, such as reap.");
     }
@@ -339,6 +374,9 @@ ProgressiveResult prune_in_rounds(const ProgressiveInput& input, std::stop_token
     if (input.schedule.remeasure > 0 && !input.remeasure) {
         throw refused("there is no data to measure statistics anew.",
                       "Name what was calibrated on, or leave the statistics as they are.");
+    }
+    if (input.options.criterion == kMeasuredSelection && !input.search) {
+        throw refused("there is no data to search on.", "Name what was calibrated on.");
     }
     return Rounds(input, std::move(stop)).run();
 }

@@ -12,6 +12,7 @@
 #include "data/dataset.h"
 #include "model/model_source.h"
 #include "pipeline/events.h"
+#include "pipeline/probe_windows.h"
 #include "prune/expert_plan.h"
 #include "prune/round_path.h"
 #include "prune/select_experts.h"
@@ -29,6 +30,13 @@ struct RoundSchedule {
     std::int64_t routing_tokens = 4096;
 };
 
+/// How kMeasuredSelection chooses in each round: see MeasuredSelectionInput.
+struct RoundSearch {
+    SearchWindows windows;
+    double seconds = 120;  ///< of all rounds together
+    std::int64_t max_tries = 0;
+};
+
 struct ProgressiveInput {
     const ModelSource& model;
     const ExpertStats& stats;
@@ -42,6 +50,9 @@ struct ProgressiveInput {
     std::function<ExpertStats(const std::filesystem::path& model, const ExpertPlan& plan,
                               const std::filesystem::path& file)>
         remeasure = {};
+    /// Needed for the criterion kMeasuredSelection, which looks for what costs the model at hand
+    /// least; after a recovery, that is the recovered one.
+    std::optional<RoundSearch> search = {};
     RunObserver& observer;
     std::size_t stage_index = 0;
     double progress_share = 1;  ///< of the stage's progress

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "model/model_source.h"
 #include "pipeline/check_cut.h"
+#include "pipeline/check_repetition.h"
 #include "pipeline/measured_selection.h"
 #include "pipeline/model_metrics.h"
 #include "pipeline/probe_windows.h"
@@ -28,7 +29,9 @@ namespace {
 
 /// Of the stage's progress; the rest is writing.
 constexpr double kSearchShare = 0.8;
-/// What is done before the routing is compared with the original's.
+/// What is done before the result is let write, and before its routing is compared with the
+/// original's.
+constexpr double kWrittenShare = 0.85;
 constexpr double kModelShare = 0.9;
 
 bool has_stats(const StageContext& context, const PruneConfig& config) {
@@ -43,6 +46,13 @@ ExpertStats load_stats(const StageContext& context, const PruneConfig& config,
                                 context.state.stats_model);
 }
 
+SearchWindows search_windows(const StageContext& context, const PruneConfig& config,
+                             const ModelSource& model) {
+    return read_search_windows(model, {.data = context.recipe.data,
+                                       .file = config.probe_file,
+                                       .max_tokens = config.search_tokens});
+}
+
 ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
                        const ModelSource& model, const ExpertStats& stats,
                        const SelectOptions& options) {
@@ -50,24 +60,15 @@ ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
     const auto progress = [&](double fraction, const std::string& text) {
         context.observer.on_event(StageProgress{context.index, kSearchShare * fraction, text});
     };
-    return select_by_measurement(
-        {.model = model,
-         .stats = stats,
-         .options = options,
-         .windows = read_search_windows(model, {.data = context.recipe.data,
-                                                .file = config.probe_file,
-                                                .max_tokens = config.search_tokens}),
-         .seconds = config.search_seconds,
-         .max_tries = config.search_tries,
-         .pool = pool,
-         .progress = progress},
-        context.stop);
-}
-
-/// What the layers are shown by where several criteria were tried.
-const Criterion& shown_criterion(const ExpertPlan& plan) {
-    if (plan.criterion != kMeasuredSelection) return find_criterion(plan.criterion);
-    return find_criterion(plan.reasons.at("search").at("start").get<std::string>());
+    return select_by_measurement({.model = model,
+                                  .stats = stats,
+                                  .options = options,
+                                  .windows = search_windows(context, config, model),
+                                  .seconds = config.search_seconds,
+                                  .max_tries = config.search_tries,
+                                  .pool = pool,
+                                  .progress = progress},
+                                 context.stop);
 }
 
 SelectOptions select_options(const StageContext& context, const PruneConfig& config) {
@@ -77,6 +78,8 @@ SelectOptions select_options(const StageContext& context, const PruneConfig& con
     options.keep = keep_target(config);
     options.seed = context.recipe.seed;
     options.protects_super_experts = config.protects_super_experts;
+    options.protects_outliers = config.protects_outliers;
+    options.compensates_lost_mass = config.compensates_lost_mass;
     options.champion_share = config.champion_share;
     options.accept = config.accept;
     options.scope = parse_scope(config.scope);
@@ -89,9 +92,16 @@ SelectOptions select_options(const StageContext& context, const PruneConfig& con
 /// The rounds lie in the stage's folder, where a user may take the plan of any.
 ProgressiveResult run_rounds(const StageContext& context, const PruneConfig& config,
                              const ModelSource& model) {
-    const ExpertStats stats =
-        load_stats(context, config, model, find_criterion(config.criterion).needs_vectors);
+    const bool is_search = config.criterion == kMeasuredSelection;
+    const ExpertStats stats = load_stats(
+        context, config, model, is_search || find_criterion(config.criterion).needs_vectors);
     ThreadPool pool(context.num_threads);
+    std::optional<RoundSearch> search;
+    if (is_search) {
+        search = {.windows = search_windows(context, config, model),
+                  .seconds = config.search_seconds,
+                  .max_tries = config.search_tries};
+    }
     return prune_in_rounds(
         {.model = model,
          .stats = stats,
@@ -108,6 +118,7 @@ ProgressiveResult run_rounds(const StageContext& context, const PruneConfig& con
                                            .num_threads = context.num_threads,
                                            .memory_budget = context.memory_budget},
                                           context.stop),
+         .search = std::move(search),
          .observer = context.observer,
          .stage_index = context.index,
          .progress_share = kSearchShare},
@@ -154,6 +165,7 @@ Json lineage_of(const StageContext& context) {
     config.erase("probe_file");
     config.erase("routing_tokens");
     config.erase("limits_file");
+    config.erase("repetition_tokens");
     return {{"stage", "prune"}, {"config", std::move(config)}};
 }
 
@@ -198,10 +210,11 @@ void validate_selection(const PruneConfig& config) {
 }  // namespace
 
 void validate(const PruneConfig& config) {
-    if (config.routing_tokens < 0) {
-        throw Error(ErrorCode::RunRecipe,
-                    fmt::format("Stage prune: \"routing_tokens\" is {}.", config.routing_tokens),
-                    "Enter a number of tokens, or 0 to leave the comparison out.");
+    for (const auto& [name, tokens] : {std::pair{"routing_tokens", config.routing_tokens},
+                                       std::pair{"repetition_tokens", config.repetition_tokens}}) {
+        if (tokens >= 0) continue;
+        throw Error(ErrorCode::RunRecipe, fmt::format("Stage prune: \"{}\" is {}.", name, tokens),
+                    "Enter a number of tokens, or 0 to leave the check out.");
     }
     load_routing_limits(config.limits_file);
     validate_selection(config);
@@ -264,7 +277,7 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
         const bool has_measured = is_progressive || config.criterion == kMeasuredSelection;
         const double begin = has_measured ? kSearchShare : 0.0;
         const double written = static_cast<double>(done) / static_cast<double>(total);
-        const double share = begin + (kModelShare - begin) * written;
+        const double share = begin + (kWrittenShare - begin) * written;
         context.observer.on_event(
             StageProgress{context.index, share, fmt::format("{:.0f} % written", 100 * written)});
     };
@@ -288,6 +301,17 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     output.metrics = metrics_of(report, plan);
     output.metrics.update(
         check_cut({*model, plan, output.model, context.num_threads}, context.stop));
+    const auto writes = [&](double done) {
+        context.observer.on_event(
+            StageProgress{context.index, kWrittenShare + (kModelShare - kWrittenShare) * done,
+                          "letting the result write"});
+    };
+    output.metrics.update(check_repetition({.model = *model,
+                                            .out = output.model,
+                                            .tokens = config.repetition_tokens,
+                                            .num_threads = context.num_threads,
+                                            .progress = writes},
+                                           context.stop));
     if (is_progressive) output.metrics["rounds"] = rounds.rounds;
     if (rounds.floor) output.metrics["floor"] = *rounds.floor;
     measure_routing(context, output.model, {config.routing_tokens, config.limits_file, kModelShare},

@@ -18,6 +18,8 @@ struct PruneConfig {
     double keep_ratio = 0.5;
     std::int64_t keep_experts = 0;
     bool protects_super_experts = true;
+    bool protects_outliers = false;
+    bool compensates_lost_mass = false;
     double champion_share = 0.03;
     std::string scope = "layers";
     bool pads_to_uniform = false;
@@ -29,10 +31,11 @@ struct PruneConfig {
     std::string stats_path = {};
     double search_seconds = 120;
     std::int64_t search_tries = 0;
-    std::int64_t search_tokens = 65'536;
+    std::int64_t search_tokens = 131'072;
     std::string probe_file;
     std::int64_t routing_tokens = 4096;
     std::string limits_file = {};
+    std::int64_t repetition_tokens = 512;
     bool progressive = false;
     std::int64_t rounds = 0;
     double step = 0.05;
@@ -54,6 +57,12 @@ void visit_fields(Config& config, Visitor&& visit) {
     visit("keep_experts", config.keep_experts, "Experts kept in each layer; 0 = by keep_ratio");
     visit("protects_super_experts", config.protects_super_experts,
           "Never removes experts whose outputs are extremely large");
+    visit("protects_outliers", config.protects_outliers,
+          "Nor those of the last quarter of the layers, where large outputs are usual");
+    visit(
+        "compensates_lost_mass", config.compensates_lost_mass,
+        "Where gates are probabilities of all experts: scales outputs so that gates which grow as "
+        "others go give what they gave, on the mean");
     visit("champion_share", config.champion_share,
           "Share of a layer's experts that stay for each task as its best, whatever their score");
     visit(
@@ -76,14 +85,18 @@ void visit_fields(Config& config, Visitor&& visit) {
     visit("search_seconds", config.search_seconds, "For auto: time for the search");
     visit("search_tries", config.search_tries,
           "For auto: most plans tried; 0 = no limit. Without it, the machine's speed decides");
-    visit("search_tokens", config.search_tokens,
-          "For auto: tokens of the calibration texts to search on; for rounds: tokens to measure on");
+    visit(
+        "search_tokens", config.search_tokens,
+        "For auto: tokens of the calibration texts to search on; for rounds: tokens to measure on");
     visit("probe_file", config.probe_file,
           "For auto and rounds: a probe set in place of what calibration kept out of the recipe's "
           "data, to check the search's result or to measure each round on");
     visit("routing_tokens", config.routing_tokens,
           "Tokens on which the routing is compared with the original's; 0 = not compared");
     visit("limits_file", config.limits_file, "Limits for routing in place of the project's own");
+    visit("repetition_tokens", config.repetition_tokens,
+          "Tokens of each of eight texts that the result writes, to see whether it repeats itself; "
+          "0 = none");
     visit("progressive", config.progressive,
           "Removes experts in several rounds, each measured as a mask before it stands");
     visit("rounds", config.rounds, "How many rounds; 0 = as many as the step needs");

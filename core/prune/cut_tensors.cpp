@@ -96,6 +96,28 @@ std::optional<CutTensor> cut_tensor(const NamedTensor& stored, const std::option
                        *key, layer->second);
 }
 
+/// What an expert's output is linear in.
+bool scales_output(const std::optional<TensorKey>& key) {
+    return key && (key->role == TensorRole::ExpertDown || key->role == TensorRole::ExpertDownBias);
+}
+
+double output_scale(const NamedTensor& stored, const std::optional<TensorKey>& key,
+                    const ExpertPlan& plan) {
+    if (!scales_output(key)) return 1.0;
+    const auto layer = plan.layers.find(key->layer);
+    if (layer == plan.layers.end() || layer->second.output_scale == 1.0) return 1.0;
+    const DType dtype = stored.view.dtype;
+    if (dtype != DType::F32 && dtype != DType::F16 && dtype != DType::BF16) {
+        throw Error(ErrorCode::FileUnsupported,
+                    fmt::format("{} is stored as {}: what makes up for lost probability would have "
+                                "to be quantised anew.",
+                                stored.name, info(dtype).name),
+                    "Prune the model in bfloat16 and quantise the result, or choose without "
+                    "compensation.");
+    }
+    return layer->second.output_scale;
+}
+
 bool has_channels(const std::optional<TensorKey>& key) {
     return key && (key->role == TensorRole::ExpertGate || key->role == TensorRole::ExpertUp ||
                    key->role == TensorRole::ExpertDown);
@@ -147,6 +169,7 @@ CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan, const Cha
         auto tensor =
             cut_tensor(stored, key, plan, model.config().router.num_experts, constants != nullptr);
         if (!tensor) continue;
+        tensor->scale = output_scale(stored, key, plan);
         if (channels != nullptr && has_channels(key)) {
             ChannelCut narrow =
                 cut_channels(stored, *key, *channels,

@@ -23,6 +23,7 @@ struct CutTensor {
     std::vector<MatrixCut> matrices;  ///< in place of pieces, where channels are cut
     /// By index of the piece: those in whose place a mean of experts is written.
     std::map<std::size_t, MergedPiece> merged = {};
+    double scale = 1.0;  ///< of all values
 };
 
 struct CutModel {
@@ -38,7 +39,8 @@ struct CutModel {
 /// @param channels which channels of the experts stay; null = all. Must outlive the result
 /// @param constants in place of the experts that go: then the others keep their numbers and the
 /// router all its rows; null = they are removed. Must outlive the result
-/// @throws Error RunRecipe if the plan does not fit, ArchTensor for a tensor that cannot be cut
+/// @throws Error RunRecipe if the plan does not fit, ArchTensor for a tensor that cannot be cut,
+/// FileUnsupported for quantised experts whose outputs are to be scaled
 CutModel cut_tensors(const ModelSource& model, const ExpertPlan& plan,
                      const ChannelPlan* channels = nullptr,
                      const ExpertConstants* constants = nullptr);

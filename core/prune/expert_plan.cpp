@@ -44,6 +44,11 @@ bool ExpertPlan::merges() const noexcept {
     });
 }
 
+bool ExpertPlan::scales_outputs() const noexcept {
+    return std::any_of(layers.begin(), layers.end(),
+                       [](const auto& layer) { return layer.second.output_scale != 1.0; });
+}
+
 void ExpertPlan::require_fits(const MoeConfig& config) const {
     for (const auto& [layer, plan] : layers) {
         if (layer < 0 || layer >= config.num_layers() ||
@@ -73,6 +78,11 @@ ExpertMask ExpertPlan::mask(const MoeConfig& config) const {
         for (const std::int32_t expert : plan.kept) {
             removed[static_cast<std::size_t>(expert)] = false;
         }
+    }
+    if (!scales_outputs()) return mask;
+    mask.output_scale.assign(config.layers.size(), 1.0F);
+    for (const auto& [layer, plan] : layers) {
+        mask.output_scale[static_cast<std::size_t>(layer)] = static_cast<float>(plan.output_scale);
     }
     return mask;
 }

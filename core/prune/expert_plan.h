@@ -20,6 +20,8 @@ struct LayerPlan {
     /// Of a plan that merges: [survivor, member, …]. The survivor is one of `kept`, its members are
     /// none and become part of it; ascending by survivor. One that stays as it is has no group.
     std::vector<std::vector<std::int32_t>> groups = {};
+    /// What multiplies the sum of the layer's experts, above 0 and up to 1; see lost_mass.h.
+    double output_scale = 1.0;
     bool operator==(const LayerPlan&) const = default;
 };
 
@@ -38,6 +40,8 @@ struct ExpertPlan {
 
     /// Whether any experts become one: a mask cannot show that, and writing needs statistics.
     bool merges() const noexcept;
+    /// Whether any layer's output_scale is not 1.
+    bool scales_outputs() const noexcept;
     /// @throws Error RunRecipe if the plan does not fit the config, which must have the numbering
     /// of the plan, or leaves a layer fewer than top_k experts
     void require_fits(const MoeConfig& config) const;

@@ -12,6 +12,7 @@ constexpr int kVersion = 1;
 constexpr std::int64_t kMaxExpertId = 65'535;
 constexpr std::int64_t kMaxLayer = 65'535;
 constexpr const char* kGroups = "groups";
+constexpr const char* kOutputScale = "output_scale";
 
 Error malformed(std::string_view source, const std::string& what) {
     return Error(ErrorCode::FileMalformed, fmt::format("{}: {}", source, what),
@@ -80,6 +81,16 @@ std::vector<std::vector<std::int32_t>> groups(const Json& layer, std::int64_t in
     return result;
 }
 
+double output_scale(const Json& layer, std::int64_t index, std::string_view source) {
+    const Json* scale = member(layer, kOutputScale);
+    if (scale == nullptr) return 1.0;
+    if (scale->is_number() && *scale > 0 && *scale <= 1) return scale->get<double>();
+    throw malformed(source,
+                    fmt::format("\"{}\" of layer {} is {}, a number above 0 and up to 1 was "
+                                "expected.",
+                                kOutputScale, index, scale->dump()));
+}
+
 std::int64_t layer_index(const Json& layer, std::int64_t position, std::string_view source) {
     const Json* index = member(layer, "layer");
     if (index == nullptr) return position;
@@ -144,9 +155,10 @@ void read_layers(const Json& json, std::string_view source, ExpertPlan& plan) {
                             fmt::format("entry {} of \"layers\" has no \"kept\".", position));
         }
         const std::int64_t index = layer_index(layer, position++, source);
-        const LayerPlan entry{
-            ids(layer, "kept", index, source), ids(layer, "locked", index, source),
-            ids(layer, "forced_out", index, source), groups(layer, index, source)};
+        const LayerPlan entry{ids(layer, "kept", index, source),
+                              ids(layer, "locked", index, source),
+                              ids(layer, "forced_out", index, source), groups(layer, index, source),
+                              output_scale(layer, index, source)};
         check_agreement(entry, index, source);
         check_groups(entry, index, source);
         if (!plan.layers.emplace(index, entry).second) {
@@ -165,6 +177,7 @@ Json to_json(const ExpertPlan& plan) {
                           {"locked", layer.locked},
                           {"forced_out", layer.forced_out}});
         if (!layer.groups.empty()) layers.back()[kGroups] = layer.groups;
+        if (layer.output_scale != 1.0) layers.back()[kOutputScale] = layer.output_scale;
     }
     Json json = {{"version", kVersion},           {"model_hash", plan.model_hash},
                  {"stats_hash", plan.stats_hash}, {"criterion", plan.criterion},

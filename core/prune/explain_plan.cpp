@@ -8,6 +8,7 @@
 #include <span>
 
 #include "prune/expert_sets.h"
+#include "prune/lost_mass.h"
 #include "prune/plan_warnings.h"
 #include "prune/stability.h"
 
@@ -47,6 +48,8 @@ Json layer_reasons(std::int64_t index, const LayerStats& stats, const LayerPlan&
                  {"never_activated", never_activated(stats.count)},
                  {"super_experts", decision.protected_super},
                  {"champions", decision.champions}};
+    if (const auto lost = lost_mass(stats, plan.kept)) json["lost_mass"] = *lost;
+    if (plan.output_scale != 1.0) json["output_scale"] = plan.output_scale;
     const ExpertIds removed = removed_experts(plan.kept, stats.count.size());
     if (const auto cut = best_removed(removed, decision.scores)) {
         const auto e = static_cast<std::size_t>(*cut);

@@ -31,10 +31,9 @@ std::map<std::string, double> task_mass_kept(const ExpertStats& stats, const Exp
 std::vector<std::int32_t> uncertain_experts(const LayerPlan& plan, const LayerDecision& decision);
 
 /// The `reasons` of a plan: `layers` [{layer, cut_score, standard_error_at_cut, uncertain,
-/// gate_mass_lost, never_activated, super_experts, champions, stability}],
-/// `never_activated_by_task`, `task_mass` and `warnings`
-/// [{code, text}] with the codes low_task_mass, uncertain_cut, dead_experts, unstable_choice,
-/// deep_cut.
+/// gate_mass_lost, lost_mass, output_scale, never_activated, super_experts, champions, stability}],
+/// `never_activated_by_task`, `task_mass` and `warnings` [{code, text}] with the codes
+/// low_task_mass, uncertain_cut, dead_experts, unstable_choice, deep_cut, lost_mass.
 Json explain_plan(const ExpertStats& stats, const ExpertPlan& plan,
                   const std::map<std::int64_t, LayerDecision>& decisions);
 

@@ -10,7 +10,8 @@ LayerPlan group_layer(const LayerPlan& plan, const LayerGrouping& grouping) {
     const std::set<std::int32_t> kept(plan.kept.begin(), plan.kept.end());
     const std::set<std::int32_t> out(plan.forced_out.begin(), plan.forced_out.end());
     const std::set<std::int32_t> apart(grouping.apart.begin(), grouping.apart.end());
-    LayerPlan result{{apart.begin(), apart.end()}, plan.locked, plan.forced_out, {}};
+    LayerPlan result{
+        {apart.begin(), apart.end()}, plan.locked, plan.forced_out, {}, plan.output_scale};
     const std::set<std::int32_t> pinned(grouping.pinned.begin(), grouping.pinned.end());
     const std::int64_t size = router.num_experts / router.num_groups;
     for (std::int64_t g = 0; g < router.num_groups; ++g) {

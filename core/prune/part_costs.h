@@ -40,17 +40,23 @@ inline CostDifference difference(const PartCosts& trial, const PartCosts& other)
 }
 
 /// Whether a choice costs less than the other by more than chance.
-inline bool is_surely_lower(const PartCosts& trial, const PartCosts& other) {
+/// @param errors standard errors that chance may make
+inline bool is_surely_lower(const PartCosts& trial, const PartCosts& other, double errors = 1) {
     const CostDifference change = difference(trial, other);
-    return change.mean < -change.error;
+    return change.mean < -errors * change.error;
 }
 
+/// One of a dozen choices is lucky by so many standard errors once in a hundred times.
+inline constexpr double kErrorsOfMany = 3;
+
 /// Index of the cheapest of those choices that cost less than the other by more than chance.
+/// @param expected the choice that was thought the best beforehand: of it one standard error is
+/// enough, as it is no pick of the luckiest
 inline std::optional<std::size_t> surely_lowest(std::span<const PartCosts> choices,
-                                                const PartCosts& other) {
+                                                const PartCosts& other, std::size_t expected) {
     std::optional<std::size_t> lowest;
     for (std::size_t i = 0; i < choices.size(); ++i) {
-        if (!is_surely_lower(choices[i], other)) continue;
+        if (!is_surely_lower(choices[i], other, i == expected ? 1 : kErrorsOfMany)) continue;
         if (!lowest || mean_of(choices[i]) < mean_of(choices[*lowest])) lowest = i;
     }
     return lowest;

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <optional>
 
+#include "prune/expert_constants.h"
 #include "prune/expert_sets.h"
 #include "prune/explain_plan.h"
+#include "prune/lost_mass.h"
 #include "prune/rank_experts.h"
 #include "routing/criterion.h"
 #include "routing/score_functions.h"
@@ -69,6 +71,24 @@ void warn(Json& warnings, const char* code, std::string text) {
     warnings.push_back({{"code", code}, {"text", std::move(text)}});
 }
 
+/// Unless it is made up for.
+void warn_of_lost_mass(const ExpertStats& stats, const ExpertPlan& plan, Json& warnings) {
+    std::int64_t worst_layer = -1;
+    double most = kNotableLostMass;
+    for (const auto& [index, layer_plan] : plan.layers) {
+        const double lost = lost_mass(stats.layers.at(index), layer_plan.kept).value_or(0);
+        if (lost <= most || layer_plan.output_scale != 1.0) continue;
+        worst_layer = index;
+        most = lost;
+    }
+    if (worst_layer < 0 || replaces_experts(plan)) return;
+    warn(warnings, "lost_mass",
+         fmt::format("In layer {} experts go that had {:.0f} % of the router's probability: the "
+                     "gates of those that stay grow by {:.0f} %, which compensation takes back on "
+                     "the mean.",
+                     worst_layer, 100 * most, 100 * (1 / (1 - most) - 1)));
+}
+
 void warn_of_cut(const ExpertStats& stats, const ExpertPlan& plan, Json& warnings) {
     std::size_t kept = 0;
     std::size_t dead = 0;
@@ -107,6 +127,7 @@ Json plan_warnings(const ExpertStats& stats, const ExpertPlan& plan,
                          100 * kLowestTaskMass));
     }
     warn_of_cut(stats, plan, warnings);
+    warn_of_lost_mass(stats, plan, warnings);
     const double uncertain = uncertain_share(plan, decisions);
     if (uncertain > kMostUncertain) {
         warn(warnings, "uncertain_cut",

@@ -68,7 +68,8 @@ struct SearchProblem {
     /// What a choice costs on a part of the data, e.g. the KL divergence from the whole model;
     /// lower is better.
     std::function<double(const KeptExperts&, std::size_t part)> measure;
-    std::size_t num_parts = 1;  ///< of about the same size
+    /// Of about the same size, each of texts of its own: what helps a single text does not stand.
+    std::size_t num_parts = 1;
     /// How far from the choice an expansion is asked.
     enum class Reach { Exchanges, Thinning };
     /// Expands the cost about a choice, on other data with each call.

@@ -13,6 +13,7 @@
 #include "prune/kept_counts.h"
 #include "prune/layer_budget.h"
 #include "prune/layer_selection.h"
+#include "prune/lost_mass.h"
 #include "prune/merge_methods.h"
 #include "prune/rank_experts.h"
 #include "prune/task_mix.h"
@@ -310,8 +311,8 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
     plan.criterion = options.criterion;
     plan.merge = options.merge;
     plan.accept = options.accept;
-    if (protects && options.protects_super_experts) {
-        for (const auto& [layer, expert] : super_experts(stats)) {
+    if (protects) {
+        for (const auto& [layer, expert] : protected_super_experts(stats, options)) {
             all.decisions[layer].protected_super.push_back(expert);
         }
     }
@@ -328,6 +329,7 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
                                     LayerSelection(wish, index, count, config.router), wish);
         if (!plan.merge.empty()) plan.layers[index] = merged(all, index, plan.layers[index]);
     }
+    if (options.compensates_lost_mass) compensate_lost_mass(plan, stats, config);
     plan.reasons = explain_plan(stats, plan, all.decisions);
     if (!story.is_null()) plan.reasons["budget"] = std::move(story);
     return plan;

@@ -49,6 +49,8 @@ struct SelectOptions {
     KeepTarget keep;
     std::uint64_t seed = 0;
     bool protects_super_experts = true;
+    /// Those of the last quarter of the layers too.
+    bool protects_outliers = false;
     /// Of the experts of a layer, for each task label: its best ones stay. Counts where there are
     /// several labels; rounded to whole experts.
     double champion_share = 0.03;
@@ -62,6 +64,8 @@ struct SelectOptions {
     /// For a pairwise criterion: the sum of gated norms stands in place of each expert's own
     /// energy.
     bool has_reap_diagonal = false;
+    /// Takes back what gates grow by when others go; see lost_mass.h.
+    bool compensates_lost_mass = false;
     /// See merge_methods.h: experts that go become part of some that stay; empty: they are removed.
     std::string merge = {};
 };
@@ -78,7 +82,12 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
                           const SelectOptions& options);
 
 /// Experts whose largest activation stands out, by layer (arXiv:2507.23279): above
-/// max(99.5th percentile over all, a tenth of the maximum), in the first 75 % of the layers.
-std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertStats& stats);
+/// max(99.5th percentile over all, a tenth of the maximum), in the first 75 % of the layers or in
+/// all of them.
+std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertStats& stats,
+                                                                 bool of_all_layers = false);
+/// What the options protect of them.
+std::vector<std::pair<std::int64_t, std::int32_t>> protected_super_experts(
+    const ExpertStats& stats, const SelectOptions& options);
 
 }  // namespace espalier

@@ -20,7 +20,8 @@ double percentile(std::vector<double> values, double share) {
 
 }  // namespace
 
-std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertStats& stats) {
+std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertStats& stats,
+                                                                 bool of_all_layers) {
     std::vector<double> all;
     for (const auto& [index, layer] : stats.layers) {
         all.insert(all.end(), layer.max_abs.begin(), layer.max_abs.end());
@@ -29,7 +30,7 @@ std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertSta
     if (all.empty()) return found;
     const double largest = *std::max_element(all.begin(), all.end());
     const double limit = std::max(percentile(all, kPercentile), kShareOfMaximum * largest);
-    std::size_t layers_left = stats.layers.size() * 3 / 4;
+    std::size_t layers_left = of_all_layers ? stats.layers.size() : stats.layers.size() * 3 / 4;
     for (const auto& [index, layer] : stats.layers) {
         if (layers_left-- == 0) break;
         for (std::size_t e = 0; e < layer.max_abs.size(); ++e) {
@@ -37,6 +38,12 @@ std::vector<std::pair<std::int64_t, std::int32_t>> super_experts(const ExpertSta
         }
     }
     return found;
+}
+
+std::vector<std::pair<std::int64_t, std::int32_t>> protected_super_experts(
+    const ExpertStats& stats, const SelectOptions& options) {
+    if (!options.protects_super_experts) return {};
+    return super_experts(stats, options.protects_outliers);
 }
 
 }  // namespace espalier

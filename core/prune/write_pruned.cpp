@@ -11,6 +11,7 @@
 #include "base/size_text.h"
 #include "formats/gguf_writer.h"
 #include "formats/hub_folder.h"
+#include "kernels/decode.h"
 #include "model/config_native.h"
 #include "prune/cut_config.h"
 #include "prune/cut_tensors.h"
@@ -194,14 +195,28 @@ private:
         for (std::size_t at = 0; at < bytes.size(); at += kChunkBytes) {
             throw_if_stopped(request_.stop);
             const auto chunk = bytes.subspan(at, std::min(kChunkBytes, bytes.size() - at));
-            write_(tensor.spec.name, chunk);
+            write_(tensor.spec.name, tensor.scale == 1.0 ? chunk : scaled(tensor, chunk));
             done_ += chunk.size();
             if (request_.progress) request_.progress(done_, cut_.bytes_after);
         }
     }
 
+    std::span<const std::byte> scaled(const CutTensor& tensor, std::span<const std::byte> chunk) {
+        const DType dtype = tensor.source.dtype;
+        values_.resize(chunk.size() / info(dtype).block_bytes);
+        kernels::decode(dtype, chunk, values_);
+        for (float& value : values_) {
+            value = static_cast<float>(tensor.scale * static_cast<double>(value));
+        }
+        scaled_.resize(chunk.size());
+        kernels::encode_float(dtype, values_, scaled_);
+        return scaled_;
+    }
+
     const PruneWrite& request_;
     const CutModel& cut_;
+    std::vector<float> values_;
+    std::vector<std::byte> scaled_;
     Write write_;
     Release release_;
     std::uint64_t done_ = 0;

@@ -10,7 +10,7 @@
 namespace espalier {
 namespace {
 
-std::array<Criterion, 15> make_table() {
+std::array<Criterion, 16> make_table() {
     using enum ScoreKind;
     return {
         Criterion{.name = "reap",
@@ -62,6 +62,14 @@ std::array<Criterion, 15> make_table() {
                   .description = "Variance of the expert's output: those that hardly vary are "
                                  "replaced by their mean.",
                   .score = score_mone,
+                  .kind = Energy,
+                  .needed = OptionalStat::OutputSum,
+                  .needs_vectors = true,
+                  .replaces = true},
+        Criterion{.name = "mone_fused",
+                  .description = "Variance of the expert's output times its gate mass: those that "
+                                 "hardly vary or hardly count are replaced by their mean.",
+                  .score = score_mone_fused,
                   .kind = Energy,
                   .needed = OptionalStat::OutputSum,
                   .needs_vectors = true,

@@ -67,6 +67,9 @@ struct LayerStats {
     std::vector<double> hidden_sq_sum;
     /// "easy_ep_sum", optional, E_e = sum gate * ||f_e|| * max(0, 1 - cos(h, h')), arXiv:2504.06792
     std::vector<double> easy_ep_sum;
+    /// "router_mass", optional, sum over all tokens of the router's softmax probability, chosen or
+    /// not; gathered where gates are those probabilities
+    std::vector<double> router_mass;
     /// "sas_sum", "sas_sq_sum", optional: D_e, sum over the tokens that chose e of
     /// d = ||y - y_{-e}||^2 / (||h||^2 + epsilon), y_{-e} with the runner-up in e's place; and of
     /// d^2

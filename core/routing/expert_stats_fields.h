@@ -94,6 +94,8 @@ inline constexpr std::array kSumFields{
                       OptionalStat::EasyEp},
     StatField<double>{"easy_ep_sum", &LayerStats::easy_ep_sum, StatExtent::Experts,
                       OptionalStat::EasyEp},
+    StatField<double>{"router_mass", &LayerStats::router_mass, StatExtent::Experts,
+                      OptionalStat::RouterMass},
     StatField<double>{"sas_sum", &LayerStats::substitution_sum, StatExtent::Experts,
                       OptionalStat::Substitution},
     StatField<double>{"sas_sq_sum", &LayerStats::substitution_sq_sum, StatExtent::Experts,

@@ -83,4 +83,10 @@ std::vector<double> score_mone(const LayerStats& stats, const CriterionContext& 
     return scores;
 }
 
+std::vector<double> score_mone_fused(const LayerStats& stats, const CriterionContext& context) {
+    std::vector<double> scores = score_mone(stats, context);
+    for (std::size_t e = 0; e < scores.size(); ++e) scores[e] *= stats.gate_sum[e];
+    return scores;
+}
+
 }  // namespace espalier

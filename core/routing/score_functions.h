@@ -41,6 +41,8 @@ std::vector<double> score_hope(const LayerStats& stats, const CriterionContext& 
 std::vector<double> score_camera(const LayerStats& stats, const CriterionContext& context);
 /// sum ||f_e - b_e||^2 / n_e around the mean output b_e, arXiv:2507.00390.
 std::vector<double> score_mone(const LayerStats& stats, const CriterionContext& context);
+/// The same times the gate mass: what replacing the expert costs all tokens that chose it.
+std::vector<double> score_mone_fused(const LayerStats& stats, const CriterionContext& context);
 
 /// @throws Error RunRecipe that says what to collect, if `values` are not `size` many
 void require_gathered(const std::vector<double>& values, std::size_t size, OptionalStat stat);

@@ -20,6 +20,10 @@ constexpr std::array<OptionalStatRow, kNumOptionalStats> kRows{{
     {OutputSum, "output_sum", "Mean output of each expert.", true},
     {InputEnergies, "input_energy", "Input energies of all matrices, for quantisation.", true},
     {Contexts, "contexts", "The tokens that each expert was given the largest gates for.", true},
+    {RouterMass, "router_mass",
+     "How much of the router's probability each expert has, where gates are no shares of the "
+     "chosen.",
+     true},
     {CoactGram, "coact_gram", "How the outputs of experts that work together add up.", false},
     {Substitution, "sas", "What the runner-up would do in the place of each chosen expert.", false},
     {Channels, "channels", "Energy of every hidden channel of every expert.", false},

@@ -20,12 +20,13 @@ enum class OptionalStat : std::size_t {
     OutputSum,
     InputEnergies,
     Contexts,
+    RouterMass,
     CoactGram,
     Substitution,
     Channels,
     Profiles,
 };
-inline constexpr std::size_t kNumOptionalStats = 12;
+inline constexpr std::size_t kNumOptionalStats = 13;
 
 struct OptionalStatRow {
     OptionalStat stat;

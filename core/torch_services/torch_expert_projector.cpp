@@ -117,14 +117,14 @@ private:
     }
 
     BlockContext context(std::int64_t layer, const LayerTensors& weights, const Batch& batch,
-                         const std::vector<bool>& removed, LayerTap* tap,
-                         const std::stop_token& stop) const {
+                         const ExpertMask& mask, LayerTap* tap, const std::stop_token& stop) const {
         return {.config = config_,
                 .layer = layer,
                 .weights = weights,
                 .rotary = rotary_,
                 .sequences = batch.sequences,
-                .removed = removed,
+                .removed = removed_of(mask, layer),
+                .routed_scale = static_cast<double>(mask.output_scale_of(layer)),
                 .tap = tap,
                 .stop = stop};
     }
@@ -165,8 +165,7 @@ private:
             for_each_batch(batches, [&](Batch& batch, std::size_t) {
                 const c10::NoGradGuard no_gradients;
                 batch.states.push_back(run_block(
-                    context(layer, weights, batch, removed_of(mask, layer), nullptr, stop),
-                    batch.states.back()));
+                    context(layer, weights, batch, mask, nullptr, stop), batch.states.back()));
             });
             model_.release_layer(static_cast<std::int32_t>(layer));
         }
@@ -260,8 +259,7 @@ private:
         torch::Tensor output;
         {
             const c10::AutoGradMode with_gradients(true);
-            output = run_block(
-                context(layer, weights, batch, removed_of(mask, layer), &router, stop), input);
+            output = run_block(context(layer, weights, batch, mask, &router, stop), input);
         }
         ProjectedLayer projected;
         if (router.rows().defined()) {

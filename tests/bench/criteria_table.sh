@@ -16,7 +16,7 @@ work=${1:-$(mktemp -d)}
 texts=${TEXTS:-python mix}
 keeps=${KEEP:-24 16 8}
 merges="ream hc_smoe m_smoe partial"
-ways=${WAYS:-reap reap_shrunk reap_l2 wean_sum easy_ep sas hope camera ean_sum ean_mean gate_mass frequency max_act random mone channels $merges}
+ways=${WAYS:-reap reap_shrunk reap_l2 wean_sum easy_ep sas hope camera ean_sum ean_mean gate_mass frequency max_act random mone mone_fused channels $merges}
 windows=${WINDOWS:-20}
 options=(--threads "${THREADS:-2}")
 mkdir -p "$work"
@@ -44,7 +44,7 @@ choose() {  # choose STATS KEEP WAY: what prune is told
             "$cli" "${options[@]}" select "$sample/model" --stats "$1" --unit channels --keep "$(python3 -c "print($2 / 32)")" \
                 --out "$work/channels.json" 2>>"$work/log" >/dev/null
             choice=(--channel-plan "$work/channels.json") ;;
-        mone) choice=(--stats "$1" --keep "$2" --criterion mone --native) ;;
+        mone*) choice=(--stats "$1" --keep "$2" --criterion "$3" --native) ;;
         *) if [[ " $merges " == *" $3 "* ]]; then choice=(--stats "$1" --keep "$2" --merge "$3")
            else choice=(--stats "$1" --keep "$2" --criterion "$3"); fi ;;
     esac

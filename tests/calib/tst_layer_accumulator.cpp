@@ -1,4 +1,5 @@
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 
 #include "calib/layer_accumulator.h"
@@ -28,7 +29,12 @@ void add_batch(LayerAccumulator& accumulator, const Batch& batch, bool normalise
             weights.push_back(static_cast<float>(golden_example::gate(t, e, normalised)));
         }
     }
-    const std::vector<float> logits(batch.size() * golden_example::kExperts);
+    std::vector<float> logits;
+    for (const int token : batch) {
+        for (const double logit :
+             golden_example::kLogits[static_cast<std::size_t>(std::max(0, token))])
+            logits.push_back(static_cast<float>(logit));
+    }
     accumulator.add_routing({.num_experts = golden_example::kExperts,
                              .top_k = kTopK,
                              .logits = logits,
@@ -60,7 +66,9 @@ void add_batch(LayerAccumulator& accumulator, const Batch& batch, bool normalise
 }
 
 LayerStats stats_of(const std::vector<Batch>& batches, bool normalised) {
-    LayerAccumulator accumulator(golden_example::kExperts, 1);
+    const RouterConfig router{
+        .num_experts = golden_example::kExperts, .top_k = 2, .normalises_top_k = normalised};
+    LayerAccumulator accumulator(router, 1);
     for (const Batch& batch : batches) add_batch(accumulator, batch, normalised);
     return accumulator.stats();
 }
@@ -106,6 +114,17 @@ private Q_SLOTS:
         compare(score("reap", stats_of(batches, false)), {3.219571, 3.548245, 4.550897, 2.368828});
     }
 
+    void probabilities_of_all_experts_where_gates_are_those() {
+        const auto mass = [](const std::vector<Batch>& batches) {
+            return stats_of(batches, false).router_mass;
+        };
+        // softmax of (2, 1, 0, -1) + of (0, 2, 1, -3) + of (1, 0, 3, 2)
+        const std::vector<double> expected{0.8206874, 0.9312138, 0.9746950, 0.2734038};
+        compare(mass({{0, 1, 2}}), expected);
+        compare(mass({{-1, 0}, {1, -1}, {2}}), expected);
+        QVERIFY(stats_of({{0, 1, 2}}, true).router_mass.empty());
+    }
+
     void counts_pairs_once_a_token() {
         const LayerStats stats = stats_of({{0, 1, 2}}, true);
         QCOMPARE(stats.coactivation, (std::vector<std::int64_t>{1, 1, 0, 0,  //
@@ -129,7 +148,7 @@ private Q_SLOTS:
     }
 
     void splits_by_task_and_half() {
-        LayerAccumulator accumulator(2, 2);
+        LayerAccumulator accumulator({.num_experts = 2, .top_k = 1}, 2);
         const std::vector<TokenTag> tags{{.task = 0, .half = 1}, {.task = 1, .half = 0}};
         const std::vector<std::int32_t> selected{0, 0};
         const std::vector<float> weights{1.0F, 0.5F};

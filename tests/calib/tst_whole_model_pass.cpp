@@ -81,7 +81,7 @@ std::vector<LayerStats> whole_model_stats(const ModelSource& source,
     for (std::size_t layer = 0; layer < num_layers; ++layer) {
         weights.push_back(
             load_layer(source, static_cast<std::int64_t>(layer), ExpertStorage::Held, {}));
-        accumulators.emplace_back(config.router.num_experts, 1);
+        accumulators.emplace_back(config.router, 1);
     }
     const Rotary rotary(config.attention.rope, kLength);
     const Sequences sequence{{static_cast<std::int64_t>(kLength)}};

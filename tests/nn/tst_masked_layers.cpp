@@ -27,8 +27,10 @@ private Q_SLOTS:
         const SafetensorsFile file(golden_model::folder(name.toStdString()) / "golden.safetensors");
         const auto ids = golden_model::rows_of_ids(file);
         const RouterConfig& router = model->config().router;
-        const ExpertPlan plan =
-            plan_keeping(*model, std::max(router.top_k, router.num_experts / 2));
+        ExpertPlan plan = plan_keeping(*model, std::max(router.top_k, router.num_experts / 2));
+        if (!name.contains(QLatin1String("mxfp4"))) {  // whose blocks cannot be scaled
+            for (auto& [layer, row] : plan.layers) row.output_scale = 0.5;
+        }
         prune(*model, plan, folder.path("out"));
         const auto cut = ModelSource::open(folder.path("out"));
 

@@ -23,13 +23,15 @@ inline RunRequest sample_run(const std::filesystem::path& folder, const char* ty
     save_expert_plan(plan, folder / "plan.json");
     RunRequest request;
     request.recipe.model = sample / "model";
-    request.recipe.stages = {
-        {"prune", {{"plan_path", (folder / "plan.json").string()}, {"routing_tokens", 256}}},
-        {"quantize", {{"type", type}, {"routing_tokens", 256}}},
-        {"evaluate",
-         {{"files", {(sample / "heldout/cpp.txt").string()}},
-          {"context", 128},
-          {"max_windows", 2}}}};
+    request.recipe.stages = {{"prune",
+                              {{"plan_path", (folder / "plan.json").string()},
+                               {"routing_tokens", 256},
+                               {"repetition_tokens", 16}}},
+                             {"quantize", {{"type", type}, {"routing_tokens", 256}}},
+                             {"evaluate",
+                              {{"files", {(sample / "heldout/cpp.txt").string()}},
+                               {"context", 128},
+                               {"max_windows", 2}}}};
     request.out = folder / "run";
     request.accepts_routing = kAllStages;  // the plan asks no data
     return request;

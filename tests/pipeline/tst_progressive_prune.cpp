@@ -1,5 +1,6 @@
 #include <QTemporaryDir>
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "base/error.h"
 #include "eval/mask_probe.h"
 #include "formats/safetensors_reader.h"
+#include "pipeline/measured_selection.h"
 #include "pipeline/probe_windows.h"
 #include "pipeline/progressive_prune.h"
 #include "pipeline/prune_stage.h"
@@ -166,6 +168,36 @@ private Q_SLOTS:
         }
     }
 
+    void each_round_may_search_by_measuring() {
+        const QTemporaryDir folder;
+        Watcher watcher;
+        ProgressiveInput in = input(folder, watcher, {.path = {.rounds = 2}}, 0, 24);
+        in.options.criterion = kMeasuredSelection;
+        QVERIFY(error_of([&] { prune_in_rounds(in); }).has_value());  // on what?
+        in.search =
+            RoundSearch{.windows = read_search_windows(
+                            *m_model, {.data = {{kSample / "calibration/mix.txt", "mix", 1}},
+                                       .file = {},
+                                       .context = 128,
+                                       .max_tokens = 1024}),
+                        .seconds = 1e6,
+                        .max_tries = 4};
+        in.search->windows.unseen.windows.resize(4);
+        in.search->windows.unseen.task_of_window.resize(4);
+        const ProgressiveResult result = prune_in_rounds(in);
+        QCOMPARE(experts_of(result), (Numbers{28, 24}));
+        const ExpertPlan first = load_expert_plan(in.folder / "01/plan.json");
+        for (const ExpertPlan* plan : {&first, &result.plan}) {
+            QCOMPARE(plan->criterion, std::string(kMeasuredSelection));
+            QVERIFY(plan->reasons.at("search").at("measurements") >= 1);
+        }
+        for (const auto& [layer, row] : result.plan.layers) {
+            const auto& before = first.layers.at(layer).kept;
+            QVERIFY(std::includes(before.begin(), before.end(), row.kept.begin(), row.kept.end()));
+            QVERIFY(row.forced_out.empty());
+        }
+    }
+
     void limits_that_allow_nothing_are_an_error() {
         const QTemporaryDir folder;
         Watcher watcher;
@@ -303,7 +335,11 @@ private Q_SLOTS:
         QVERIFY(message(config).find("none") != std::string::npos);
         config.recovery = "none";
         config.criterion = "auto";
-        QVERIFY(!message(config).empty());
+        QVERIFY(message(config).empty());
+        config.criterion = "mone";
+        config.native = true;
+        QVERIFY(message(config).find("mone") != std::string::npos);
+        config.native = false;
         config.criterion = "reap";
         config.step = 0;
         QVERIFY(!message(config).empty());

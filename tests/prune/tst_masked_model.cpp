@@ -197,6 +197,37 @@ private Q_SLOTS:
         QVERIFY2(difference <= 1e-4F, qPrintable(QString::number(static_cast<double>(difference))));
     }
 
+    void scaled_outputs_are_the_same_masked_or_written_data() {
+        QTest::addColumn<QString>("name");
+        for (const char* name : {"olmoe-basic", "deepseek_v2-lite", "qwen2_moe-shared-expert",
+                                 "gpt_oss-basic", "qwen3_5_moe-hub-layout"}) {
+            QTest::addRow("%s", name) << QString("models/%1").arg(QLatin1String(name));
+        }
+    }
+    void scaled_outputs_are_the_same_masked_or_written() {
+        QFETCH(QString, name);
+        const Folder folder;
+        const auto model = ModelSource::open(golden(name.toStdString()));
+        const auto ids = golden_ids(name.toStdString());
+        ExpertPlan plan = plan_keeping(*model, model->config().router.num_experts - 1);
+        const Run plain = run(*model, plan.mask(model->config()), ids);
+        for (auto& [layer, row] : plan.layers) row.output_scale = 0.75;
+        prune(*model, plan, folder.path("out"));
+        const auto cut = ModelSource::open(folder.path("out"));
+        const Run masked = run(*model, plan.mask(model->config()), ids);
+        QVERIFY(largest_difference(masked.logits, plain.logits) > 0.001F);
+        QVERIFY(largest_difference(masked.logits, run(*cut, {}, ids).logits) <= 1e-4F);
+    }
+
+    void quantised_experts_are_not_scaled() {
+        const Folder folder;
+        const auto model = ModelSource::open(golden("models/gpt_oss-mxfp4"));
+        ExpertPlan plan = plan_keeping(*model, model->config().router.num_experts / 2);
+        plan.layers.begin()->second.output_scale = 0.5;
+        QVERIFY_THROWS_EXCEPTION(Error, prune(*model, plan, folder.path("out")));
+        QVERIFY(!fs::exists(folder.path("out")));
+    }
+
     void silenced_channels_equal_removed_ones_data() {
         QTest::addColumn<QString>("name");
         QTest::newRow("qwen3_moe") << "models/qwen3_moe-basic";

@@ -254,9 +254,13 @@ private Q_SLOTS:
         QVERIFY(std::abs(change.mean - -0.5) < 1e-12);
         QVERIFY(std::abs(change.error - std::sqrt((1.2 * 1.2 + 1.2 * 1.2 + 1.2 * 1.2 + 1.2 * 1.2) /
                                                   3 / 4)) < 1e-12);
-        QCOMPARE(surely_lowest(choices, other), std::optional<std::size_t>(1));
-        QVERIFY(!surely_lowest(unsure, other));
-        QVERIFY(!surely_lowest({}, other));
+        QCOMPARE(surely_lowest(choices, other, 0), std::optional<std::size_t>(1));
+        QVERIFY(!surely_lowest(unsure, other, 0));
+        QVERIFY(!surely_lowest({}, other, 0));
+        // By 0.5, give or take 0.23: enough for what was expected, not for the luckiest of many.
+        const std::vector<PartCosts> many{{9, 9, 9, 9}, {0.1, 1.9, 2.1, 3.9}};
+        QCOMPARE(surely_lowest(many, other, 1), std::optional<std::size_t>(1));
+        QVERIFY(!surely_lowest(many, other, 0));
     }
 
     void locked_experts_stay_and_forced_ones_go() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -205,6 +206,55 @@ private Q_SLOTS:
         QCOMPARE(plan.layers.at(2).kept, (Ids{0, 3}));
         QCOMPARE(plan.layers.at(1).kept, (Ids{0, 1}));
         QCOMPARE(plan.reasons.at("layers").at(2).at("super_experts").dump(), std::string("[3]"));
+        QCOMPARE(plan.layers.at(7).kept, (Ids{0, 1}));
+    }
+
+    void lost_probability_is_told_and_made_up_for_on_request() {
+        auto layer = tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1});
+        layer.router_mass = {10, 6, 3, 1};  // of 20 tokens
+        const auto stats = tiny::stats({layer});
+        MoeConfig config = tiny::config(1, 4, 2);
+        SelectOptions options = keeping(2);
+        options.compensates_lost_mass = true;
+        // Normalised gates do not grow.
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, config, options));
+        config.router.normalises_top_k = false;
+        const ExpertPlan plan = select_experts(stats, config, options);
+        QCOMPARE(plan.layers.at(0).output_scale, 0.8);
+        QCOMPARE(plan.reasons.at("layers").at(0).at("lost_mass").get<double>(), 1 - 0.8);
+        QCOMPARE(plan.mask(config).output_scale, (std::vector<float>{0.8F}));
+        QVERIFY(expert_plan_from_json(to_json(plan), "plan") == plan);
+        const auto codes = [](const ExpertPlan& made) {
+            std::set<std::string> names;
+            for (const Json& warning : made.reasons.at("warnings"))
+                names.insert(warning.at("code").get<std::string>());
+            return names;
+        };
+        QVERIFY(!codes(plan).contains("lost_mass"));
+        options.compensates_lost_mass = false;
+        const ExpertPlan plain = select_experts(stats, config, options);
+        QVERIFY(!plain.scales_outputs());
+        QVERIFY(codes(plain).contains("lost_mass"));
+        // What older files say nothing of.
+        options.compensates_lost_mass = true;
+        layer.router_mass.clear();
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(tiny::stats({layer}), config, options));
+    }
+
+    void outliers_of_the_last_layers_stay_on_request() {
+        std::vector<LayerStats> many(8, tiny::layer({5, 5, 5, 5}, {4, 3, 2, 1}));
+        many[2].max_abs = {1, 1, 1, 80};
+        many[7].max_abs = {1, 1, 1, 81};
+        const auto stats = tiny::stats(many);
+        const std::vector<std::pair<std::int64_t, std::int32_t>> expected{{7, 3}};
+        QCOMPARE(super_experts(stats, true), expected);  // 80 is below the percentile
+        SelectOptions options = keeping(2);
+        options.protects_outliers = true;
+        QCOMPARE(select_experts(stats, tiny::config(8, 4, 1), options).layers.at(7).kept,
+                 (Ids{0, 1}));  // unprotected altogether
+        options.protects_super_experts = true;
+        QCOMPARE(select_experts(stats, tiny::config(8, 4, 1), options).layers.at(7).kept,
+                 (Ids{0, 3}));
     }
 
     void wishes_of_the_user_come_first() {

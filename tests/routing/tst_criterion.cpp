@@ -88,7 +88,7 @@ private Q_SLOTS:
     }
 
     void outputs_beyond_their_length() {
-        const LayerStats stats = with_everything();
+        LayerStats stats = with_everything();
         compare(score("easy_ep", stats), {0.5, 2, 0.25, 1});
         compare(score("sas", stats), {1, 2, 0.5, 0.25});  // of three tokens
         compare(score("hope", stats), {13.4, 54, 91, 7.2});
@@ -97,6 +97,8 @@ private Q_SLOTS:
                 {1, 2 * 1.5, 3 * 2.5, 4 * 3.5, 4.5, 2 * 4.5, 3 * 7, 4 * 8});
         // Experts 1 and 2 have two outputs each: half the squared half distance in each number.
         compare(score("mone", stats), {0, 9 + 9, 6.25 + 20.25, 0});
+        stats.gate_sum = {1, 0.5, 2, 1};
+        compare(score("mone_fused", stats), {0, 9, 53, 0});
     }
 
     void what_was_not_gathered_is_refused_with_the_command_data() {

@@ -9,6 +9,7 @@
 #include "ui/bridge/measured_points.h"
 #include "ui/bridge/plan_command.h"
 #include "ui/bridge/plan_edits.h"
+#include "ui/bridge/plan_files.h"
 #include "ui/bridge/plan_json.h"
 #include "ui/bridge/probe_model.h"
 
@@ -83,6 +84,36 @@ private Q_SLOTS:
         QCOMPARE(out.layers.at(0)->groups, (Groups{{1, 4, 5}}));
         QVERIFY(!doTheSame(plan, kept) && !doTheSame(plan, out) && doTheSame(plan, plan));
         QVERIFY(stateOf(planOf(plan), plan.settings) == plan);
+    }
+
+    void lost_probability_is_made_up_for_after_edits_by_hand() {
+        ExpertData data;
+        data.config.router = router(8, 2);
+        data.config.layers.resize(1);
+        data.config.layers.front().feed_forward = FeedForwardKind::Moe;
+        data.statsPath = QStringLiteral("stats");
+        LayerStats layer = empty_layer_stats(8, 0);
+        layer.tokens = 20;
+        layer.router_mass = {8, 4, 2, 2, 1, 1, 1, 1};
+        data.stats.layers[0] = layer;
+        PlanState plan = planKeeping({4});
+        plan.settings.compensatesLostMass = true;
+        // Gates that are normalised among the chosen do not grow.
+        QVERIFY(!data.canCompensate());
+        QVERIFY(!appliedPlan(data, plan).scales_outputs());
+        data.config.router.normalises_top_k = false;
+        QVERIFY(data.canCompensate());
+        QCOMPARE(appliedPlan(data, plan).layers.at(0).output_scale, 0.8);
+        plan = edited(plan, PlanEdit::Prune, {{0, {3}}}, data.config.router).state;
+        QCOMPARE(appliedPlan(data, plan).layers.at(0).output_scale, 0.7);
+        PlanState without = plan;
+        without.settings.compensatesLostMass = false;
+        QVERIFY(!appliedPlan(data, without).scales_outputs());
+        QVERIFY(!doTheSame(plan, without));
+        QVERIFY(settingsFrom(toJson(plan.settings), ExpertPlan()) == plan.settings);
+        // Statistics from before it was measured.
+        data.stats.layers[0].router_mass.clear();
+        QVERIFY(!data.canCompensate());
     }
 
     void measured_points_survive_as_json() {

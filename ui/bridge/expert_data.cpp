@@ -105,6 +105,12 @@ bool ExpertData::canMerge() const {
     });
 }
 
+bool ExpertData::canCompensate() const {
+    return has_probability_gates(config.router) && hasStats() &&
+           std::none_of(stats.layers.begin(), stats.layers.end(),
+                        [](const auto& layer) { return layer.second.router_mass.empty(); });
+}
+
 ExpertDataPtr readExpertData(const ExpertDataRequest& request) {
     const auto model = ModelSource::open(request.model.toStdString());
     auto data = std::make_shared<ExpertData>();

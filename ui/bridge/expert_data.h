@@ -45,6 +45,8 @@ struct ExpertData {
     bool hasCriterion(std::string_view name) const;
     /// Whether what merging takes was gathered.
     bool canMerge() const;
+    /// Whether gates grow when experts go, and it is known by how much.
+    bool canCompensate() const;
 };
 
 using ExpertDataPtr = std::shared_ptr<const ExpertData>;

@@ -339,7 +339,7 @@ void ExpertSession::measure() {
     m_partial.reset();
     m_measuredPlan = m_plan;
     m_measuredSource = m_probeSource;
-    m_probe.measure(m_data, m_probeSource, planOf(m_plan));
+    m_probe.measure(m_data, m_probeSource, appliedPlan(*m_data, m_plan));
     Q_EMIT readingChanged();
 }
 

@@ -9,6 +9,9 @@
 namespace espalier::ui {
 namespace {
 
+/// Of the experts: half is where the choice is least certain.
+constexpr double stableShare = 0.5;
+
 std::filesystem::path appliedPath(const ApplyDraft& draft) {
     return data_folder() / "plans" / "applied" / (draft.name.toStdString() + ".json");
 }
@@ -34,6 +37,7 @@ bool needsStatistics(const ApplyDraft& draft) {
 Recipe collectRecipe(const CollectDraft& draft) {
     Json config = {{"tokens", draft.tokens}, {"context", draft.context}};
     if (draft.gathersAll) config["stats"] = "all";
+    if (draft.endsEarly) config["stable_share"] = stableShare;
     return {.model = draft.model.toStdString(),
             .data = draft.data,
             .seed = 0,
@@ -64,6 +68,7 @@ QString collectCommand(const CollectDraft& draft) {
     }
     command += QStringLiteral(" --tokens %1 --context %2").arg(draft.tokens).arg(draft.context);
     if (draft.gathersAll) command += QStringLiteral(" --stats all");
+    if (draft.endsEarly) command += QStringLiteral(" --stable-share %1").arg(stableShare);
     return command + QStringLiteral(" --out statistics.safetensors");
 }
 

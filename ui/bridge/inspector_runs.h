@@ -19,6 +19,7 @@ struct CollectDraft {
     std::int64_t tokens = 250'000;
     std::int64_t context = 2048;
     bool gathersAll = false;  ///< what the costlier criteria need, too
+    bool endsEarly = false;   ///< once half of the experts would be chosen as before
 };
 
 /// The stage calibrate alone.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "prune/explain_plan.h"
+#include "prune/lost_mass.h"
 #include "store/database.h"
 #include "ui/bridge/plan_json.h"
 
@@ -90,8 +91,17 @@ QString freePlanName(const ExpertData& data, const QString& wanted) {
     return name;
 }
 
+ExpertPlan appliedPlan(const ExpertData& data, const PlanState& state) {
+    ExpertPlan plan = planOf(state);
+    if (!data.canCompensate()) return plan;
+    for (auto& [layer, row] : plan.layers) row.output_scale = 1.0;
+    if (state.settings.compensatesLostMass && !state.replaces())
+        compensate_lost_mass(plan, data.stats, data.config);
+    return plan;
+}
+
 ExpertPlan completePlan(const ExpertData& data, const SavedPlan& saved) {
-    ExpertPlan plan = planOf(saved.state);
+    ExpertPlan plan = appliedPlan(data, saved.state);
     plan.model_hash = data.modelHash;
     plan.stats_hash = data.stats.file_hash;
     if (data.hasStats()) plan.reasons["task_mass"] = task_mass_kept(data.stats, plan);

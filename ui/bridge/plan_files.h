@@ -45,6 +45,8 @@ std::vector<PlanFile> findPlans(const ExpertData& data);
 /// "plan", "plan 2": what no plan of the model is called.
 QString freePlanName(const ExpertData& data, const QString& wanted);
 
+/// What the state makes of the model: compensated where its settings ask for it. Without hashes.
+ExpertPlan appliedPlan(const ExpertData& data, const PlanState& state);
 /// As it is written: with the hashes of the model and its statistics, and with the mass that each
 /// task keeps after edits by hand.
 ExpertPlan completePlan(const ExpertData& data, const SavedPlan& plan);

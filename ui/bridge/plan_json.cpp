@@ -110,6 +110,7 @@ Json toJson(const PlanSettings& settings) {
             {"uniform", settings.isUniform},
             {"champions", settings.champions},
             {"protects_super_experts", settings.protectsSuperExperts},
+            {"compensates_lost_mass", settings.compensatesLostMass},
             {"merge", settings.merge},
             {"task_weights", settings.taskWeights},
             {"task_mix", settings.taskMix == TaskMix::MaxMin ? "max-min" : "sum"}};
@@ -123,6 +124,7 @@ PlanSettings settingsFrom(const Json& json, const ExpertPlan& plan) {
     settings.isUniform = json.value("uniform", true);
     settings.champions = json.value("champions", std::int64_t{0});
     settings.protectsSuperExperts = json.value("protects_super_experts", true);
+    settings.compensatesLostMass = json.value("compensates_lost_mass", plan.scales_outputs());
     settings.merge = json.value("merge", plan.merges() ? plan.merge : std::string());
     settings.taskWeights = json.value("task_weights", std::map<std::string, double>());
     settings.taskMix = parse_task_mix(json.value("task_mix", std::string("sum")));

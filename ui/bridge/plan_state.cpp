@@ -50,6 +50,7 @@ bool PlanState::replaces() const {
 
 bool doTheSame(const PlanState& a, const PlanState& b) {
     return a.replaces() == b.replaces() &&
+           a.settings.compensatesLostMass == b.settings.compensatesLostMass &&
            std::equal(a.layers.begin(), a.layers.end(), b.layers.begin(), b.layers.end(),
                       [](const auto& x, const auto& y) {
                           return x.first == y.first &&
@@ -75,6 +76,7 @@ SelectOptions selectOptions(const PlanSettings& settings, const PlanState& curre
     options.scope = settings.scope;
     options.pads_to_uniform = settings.scope == SelectScope::Across && settings.isUniform;
     options.protects_super_experts = settings.protectsSuperExperts;
+    options.compensates_lost_mass = settings.compensatesLostMass;
     options.merge = settings.merge;
     options.task_weights = settings.taskWeights;
     options.task_mix = settings.taskMix;

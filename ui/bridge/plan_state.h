@@ -21,6 +21,8 @@ struct PlanSettings {
     bool isUniform = true;       ///< Across: smaller layers are filled up to the largest
     std::int64_t champions = 0;  ///< of each task and layer that stay whatever their score
     bool protectsSuperExperts = true;
+    /// Takes back what gates grow by when others go; see prune/lost_mass.h.
+    bool compensatesLostMass = false;
     std::string merge = {};  ///< how those that go are merged into those that stay; empty: not
     std::map<std::string, double> taskWeights = {};  ///< by label; empty: all tokens together
     TaskMix taskMix = TaskMix::Sum;

@@ -113,6 +113,11 @@ QWidget* ExpertsChoicePanel::makeRules() {
     m_uniform->setToolTip(
         tr("GGUF and config.json know one number of experts for all layers: "
            "smaller layers are filled up to the largest."));
+    m_compensate = new QCheckBox(tr("Make up for lost probability"));
+    m_compensate->setObjectName(QStringLiteral("exp_plan_compensate_chk"));
+    m_compensate->setToolTip(
+        tr("This model's gates are probabilities of all experts: they grow when "
+           "others go. Outputs are scaled so that this evens out on the mean."));
     auto* label = new QLabel(tr("Protect best of each task"));
     label->setWordWrap(true);
     label->setBuddy(m_protect);
@@ -123,6 +128,7 @@ QWidget* ExpertsChoicePanel::makeRules() {
     grid->addWidget(label, 0, 0);
     grid->addWidget(m_protect, 0, 1);
     grid->addWidget(m_uniform, 1, 0, 1, 2);
+    grid->addWidget(m_compensate, 2, 0, 1, 2);
     grid->setColumnStretch(0, 1);
     return rules;
 }
@@ -162,6 +168,7 @@ void ExpertsChoicePanel::connectControls() {
     connect(m_tasks, &ExpertsTaskMix::changed, this, [this] { choose(); });
     connect(m_scope, &QComboBox::activated, this, [this] { choose(); });
     connect(m_uniform, &QCheckBox::clicked, this, [this] { choose(); });
+    connect(m_compensate, &QCheckBox::clicked, this, [this] { choose(); });
     connect(m_protect, &QSpinBox::valueChanged, this, [this] { choose(); });
 }
 
@@ -186,6 +193,7 @@ void ExpertsChoicePanel::showCriteria() {
                                  : tr("To merge experts takes statistics that were collected with "
                                       "what every criterion needs."));
     m_tasks->setTasks(known.stats.tasks);
+    m_compensate->setVisible(known.canCompensate());
 }
 
 void ExpertsChoicePanel::showData() {
@@ -223,6 +231,8 @@ void ExpertsChoicePanel::showPlan() {
     m_uniform->setChecked(shown.scope == SelectScope::Layers || shown.isUniform);
     m_uniform->setEnabled(shown.scope == SelectScope::Across);
     m_protect->setValue(static_cast<int>(shown.champions));
+    m_compensate->setChecked(shown.compensatesLostMass);
+    m_compensate->setEnabled(!find_criterion(shown.criterion).replaces);
     m_merge->setCurrentIndex(std::max(0, m_merge->findData(QString::fromStdString(shown.merge))));
     m_tasks->setMix(shown.taskMix, shown.taskWeights);
     m_problem->hide();
@@ -240,6 +250,8 @@ PlanSettings ExpertsChoicePanel::settings() const {
     settings.scope = static_cast<SelectScope>(m_scope->currentData().toInt());
     if (m_uniform->isEnabled()) settings.isUniform = m_uniform->isChecked();
     settings.champions = m_protect->value();
+    settings.compensatesLostMass = m_compensate->isChecked() && m_session.data()->canCompensate() &&
+                                   !find_criterion(settings.criterion).replaces;
     settings.merge = m_merge->currentData().toString().toStdString();
     settings.taskMix = m_tasks->mix();
     settings.taskWeights = m_tasks->weights();

@@ -50,6 +50,7 @@ private:
     QComboBox* m_merge;
     ExpertsTaskMix* m_tasks;
     QCheckBox* m_uniform;
+    QCheckBox* m_compensate;
     QSpinBox* m_protect;
     TextLabel* m_problem;
     QElapsedTimer m_sinceMove;

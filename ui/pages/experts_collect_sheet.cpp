@@ -69,6 +69,11 @@ void ExpertsCollectSheet::buildLayout() {
     m_all->setToolTip(
         tr("Without it: REAP and the basic criteria. With it, the run takes longer "
            "and its files are larger."));
+    m_early = new QCheckBox(tr("End early once more text changes nothing"));
+    m_early->setObjectName(QStringLiteral("dlgCollect_early_chk"));
+    m_early->setToolTip(
+        tr("Measures on an eighth of the texts, then on twice as much and so on, until the same "
+           "half of the experts would be kept as before. The model is read once for each."));
     m_cost = new InfoView(QStringLiteral("dlgCollect_cost_view"));
     m_cost->setAccessibleName(tr("Predicted cost"));
     content().addWidget(new TextLabel(
@@ -78,6 +83,7 @@ void ExpertsCollectSheet::buildLayout() {
     content().addWidget(makeTexts());
     content().addWidget(new Field(tr("&Tokens to measure on"), m_tokens));
     content().addWidget(m_all);
+    content().addWidget(m_early);
     content().addWidget(m_cost);
     addButtons();
 }
@@ -117,7 +123,8 @@ CollectDraft ExpertsCollectSheet::draft() const {
     return {.model = m_model,
             .data = m_texts->sources(),
             .tokens = m_tokens->value(),
-            .gathersAll = m_all->isChecked()};
+            .gathersAll = m_all->isChecked(),
+            .endsEarly = m_early->isChecked()};
 }
 
 void ExpertsCollectSheet::estimate() {

@@ -39,6 +39,7 @@ private:
     Field* m_textsField;
     QSpinBox* m_tokens;
     QCheckBox* m_all;
+    QCheckBox* m_early;
     InfoView* m_cost;
     QTimer m_timer;
 };
