@@ -62,7 +62,7 @@ torch::Tensor infer(const ExpertsContext& context, const torch::Tensor& rows,
         throw_if_stopped(context.stop);
         const auto tokens = groups.tokens(expert);
         if (tokens.empty()) continue;
-        const GatedMlp mlp = context.experts.at(expert);
+        const GatedMlp& mlp = context.experts.at(static_cast<std::size_t>(expert));
         own_weights.clear();
         for (const std::int64_t slot : groups.slots(expert)) {
             own_weights.push_back(weights[static_cast<std::size_t>(slot)]);
@@ -88,7 +88,8 @@ torch::Tensor train(const ExpertsContext& context, const torch::Tensor& rows,
         // The graph keeps the index, which must not point into `groups`.
         const torch::Tensor index = as_index(tokens).clone();
         const torch::Tensor input = rows.index_select(0, index);
-        outputs.push_back(run_expert(context.config, context.experts.at(expert), input));
+        outputs.push_back(run_expert(context.config,
+                                     context.experts.at(static_cast<std::size_t>(expert)), input));
     }
     const torch::Tensor place_of_slot = torch::argsort(as_index(groups.slots()));
     const torch::Tensor of_slot = torch::cat(outputs, 0).index_select(0, place_of_slot);

@@ -10,7 +10,7 @@
 namespace espalier {
 
 struct ExpertsContext {
-    const ExpertWeights& experts;
+    const std::vector<GatedMlp>& experts;
     const ExpertConfig& config;
     std::int64_t num_experts = 0;
     LayerTap* tap = nullptr;  ///< inference passes only

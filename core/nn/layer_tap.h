@@ -22,8 +22,8 @@ struct ExpertCall {
     std::span<const std::int64_t> tokens;  ///< rows of the batch that chose it, ascending
     std::span<const float> weights;        ///< what multiplies each output row
     torch::Tensor input;                   ///< [rows, hidden]
-    torch::Tensor activation;              ///< [rows, width], input of down; undefined for a constant
-    torch::Tensor output;                  ///< [rows, hidden], before the router's weight
+    torch::Tensor activation;  ///< [rows, width], input of down; undefined for a constant
+    torch::Tensor output;      ///< [rows, hidden], before the router's weight
 };
 
 /// Watches one layer while it computes, in inference passes. Tensors are contiguous float32, rows

@@ -2,7 +2,6 @@
 
 #include "base/cancel.h"
 #include "nn/torch_tensors.h"
-#include "tensor/shape.h"
 
 namespace espalier {
 namespace {
@@ -83,7 +82,7 @@ public:
         one(RouterBias, weights.router.linear.bias);
         one(RouterSelectionBias, weights.router.selection_bias);
         std::int32_t index = 0;
-        for (GatedMlp& mlp : weights.experts.held) expert(mlp, index++);
+        for (GatedMlp& mlp : weights.experts) expert(mlp, index++);
         SharedExpertWeights& shared = weights.shared_expert;
         one(SharedGate, shared.mlp.gate.weight);
         one(SharedUp, shared.mlp.up.weight);
@@ -102,16 +101,6 @@ torch::Tensor Linear::operator()(const torch::Tensor& rows) const {
     return bias.defined() ? torch::linear(rows, weight, bias) : torch::linear(rows, weight);
 }
 
-GatedMlp ExpertWeights::at(std::int64_t expert) const {
-    if (!held.empty()) return held[static_cast<std::size_t>(expert)];
-    GatedMlp mlp;
-    const TensorVisitor read = [this](const TensorKey& key, torch::Tensor& slot) {
-        slot = decode_optional(*source, key);
-    };
-    LayerVisitor(layer, read).expert(mlp, static_cast<std::int32_t>(expert));
-    return mlp;
-}
-
 void visit_tensors(LayerTensors& weights, std::int32_t layer, const TensorVisitor& visit) {
     const LayerVisitor visitor(layer, visit);
     visitor.one(AttentionNorm, weights.mixer_norm);
@@ -122,39 +111,21 @@ void visit_tensors(LayerTensors& weights, std::int32_t layer, const TensorVisito
     visitor.feed_forward(weights);
 }
 
-LayerTensors load_layer(const ModelSource& source, std::int64_t layer, ExpertStorage storage,
+LayerTensors load_layer(const ModelSource& source, std::int64_t layer,
                         const std::stop_token& stop) {
     const auto index = static_cast<std::int32_t>(layer);
     LayerTensors weights;
-    weights.experts = {.held = {}, .source = &source, .layer = index};
     const auto& config = source.config();
     const bool is_moe =
         config.layers.at(static_cast<std::size_t>(layer)).feed_forward == FeedForwardKind::Moe;
-    if (is_moe && storage == ExpertStorage::Held) {
-        weights.experts.held.resize(static_cast<std::size_t>(config.num_experts_of(layer)));
+    if (is_moe) {
+        weights.experts.resize(static_cast<std::size_t>(config.num_experts_of(layer)));
     }
     visit_tensors(weights, index, [&](const TensorKey& key, torch::Tensor& slot) {
         throw_if_stopped(stop);
         slot = decode_optional(source, key);
     });
     return weights;
-}
-
-std::uint64_t layer_bytes(const ModelSource& source, std::int64_t layer, ExpertStorage storage) {
-    const auto& config = source.config();
-    LayerTensors slots;
-    if (config.layers.at(static_cast<std::size_t>(layer)).feed_forward == FeedForwardKind::Moe) {
-        // Decoded experts are in memory one at a time.
-        slots.experts.held.resize(storage == ExpertStorage::Held
-                                      ? static_cast<std::size_t>(config.num_experts_of(layer))
-                                      : 1);
-    }
-    std::uint64_t elements = 0;
-    visit_tensors(slots, static_cast<std::int32_t>(layer),
-                  [&](const TensorKey& key, torch::Tensor&) {
-                      if (source.has(key)) elements += num_elements(source.shape(key)).value_or(0);
-                  });
-    return elements * sizeof(float);
 }
 
 }  // namespace espalier

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "model/model_source.h"
-#include "nn/expert_storage.h"
 
 namespace espalier {
 
@@ -27,16 +26,6 @@ struct GatedMlp {
     Linear down;
     /// [hidden], of an expert without weights: its output for every row.
     torch::Tensor constant = {};
-};
-
-/// Experts of one layer: held in float32, or decoded from the mapped model each time one is asked
-/// for.
-struct ExpertWeights {
-    std::vector<GatedMlp> held;
-    const ModelSource* source = nullptr;  ///< for experts that are not held; must outlive this
-    std::int32_t layer = 0;
-
-    GatedMlp at(std::int64_t expert) const;
 };
 
 /// Full and sliding attention; of MLA only `output`.
@@ -101,17 +90,16 @@ struct LayerTensors {
     torch::Tensor feed_forward_norm;
     GatedMlp dense;
     RouterWeights router;
-    ExpertWeights experts;
+    std::vector<GatedMlp> experts;
     SharedExpertWeights shared_expert;
 };
 
 /// Reads one layer. Stops between tensors.
-LayerTensors load_layer(const ModelSource& source, std::int64_t layer, ExpertStorage storage,
-                        const std::stop_token& stop);
+LayerTensors load_layer(const ModelSource& source, std::int64_t layer, const std::stop_token& stop);
 
 using TensorVisitor = std::function<void(const TensorKey&, torch::Tensor&)>;
 
-/// Every slot of a layer with what it is for, defined or not; experts only as far as they are held.
+/// Every slot of a layer with what it is for, defined or not; experts as many as there are.
 void visit_tensors(LayerTensors& weights, std::int32_t layer, const TensorVisitor& visit);
 
 }  // namespace espalier

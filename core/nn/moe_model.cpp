@@ -14,7 +14,7 @@ MoeModel::MoeModel(const ModelSource& source, const std::stop_token& stop)
         head_ = load_head(source);
         if (output_key(source).role == TensorRole::TokenEmbedding) head_.output.weight = embedding_;
         for (std::int64_t layer = 0; layer < config_.num_layers(); ++layer) {
-            layers_.push_back(load_layer(source, layer, ExpertStorage::Held, stop));
+            layers_.push_back(load_layer(source, layer, stop));
             source.release_layer(static_cast<std::int32_t>(layer));
         }
         register_parameters();

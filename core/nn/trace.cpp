@@ -108,7 +108,7 @@ void trace_layers(const ModelSource& source, const std::vector<std::vector<std::
     const Rotary rotary(config.attention.rope, longest(batches));
     const std::vector<bool> all_kept;
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
-        const LayerTensors weights = load_layer(source, layer, ExpertStorage::Held, stop);
+        const LayerTensors weights = load_layer(source, layer, stop);
         ObserverTap tap(layer, observer);
         for (Batch& batch : batches) {
             observer.on_activation(Activation::HiddenStates, layer, values(batch.hidden));

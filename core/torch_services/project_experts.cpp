@@ -28,7 +28,8 @@ ProjectedLayer project_experts(const MoeConfig& config, const LayerTensors& weig
         return (output * gradient).sum(1) * config.residual_multiplier;
     };
     for (std::int64_t expert = 0; expert < logits.size(1); ++expert) {
-        const torch::Tensor output = run_expert(config.experts, weights.experts.at(expert), rows);
+        const torch::Tensor output =
+            run_expert(config.experts, weights.experts.at(static_cast<std::size_t>(expert)), rows);
         cost.select(1, expert).copy_(project(output, gradients.cost));
         for (std::int64_t i = 0; i < labels; ++i) {
             sampled.select(1, expert).select(1, i).copy_(

@@ -161,7 +161,7 @@ private:
             batch.states.push_back(embed_tokens(model_, ids));
         }
         for (std::int64_t layer = 0; layer < config_.num_layers() && !batches.empty(); ++layer) {
-            const LayerTensors weights = load_layer(model_, layer, ExpertStorage::Held, stop);
+            const LayerTensors weights = load_layer(model_, layer, stop);
             for_each_batch(batches, [&](Batch& batch, std::size_t) {
                 const c10::NoGradGuard no_gradients;
                 batch.states.push_back(run_block(
@@ -239,7 +239,7 @@ private:
         ProjectedExperts projected{
             .layers = {}, .num_labels = options_.labels, .scored = scored(batches)};
         for (std::int64_t layer = config_.num_layers() - 1; layer >= routed.front(); --layer) {
-            const LayerTensors weights = load_layer(model_, layer, ExpertStorage::Held, stop);
+            const LayerTensors weights = load_layer(model_, layer, stop);
             std::vector<ProjectedLayer> parts(batches.size());
             for_each_batch(batches, [&](Batch& batch, std::size_t i) {
                 parts[i] = backward_layer(weights, batch, layer, mask, stop);

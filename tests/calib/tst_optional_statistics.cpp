@@ -143,7 +143,7 @@ std::map<std::int64_t, LayerRecord> record(const ModelSource& source,
     const std::vector<bool> all_kept;
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
         LayerRecord own;
-        own.weights = load_layer(source, layer, ExpertStorage::Held, {});
+        own.weights = load_layer(source, layer, {});
         Recorder recorder(own);
         for (torch::Tensor& stream : hidden) {
             const Sequences sequence{{stream.size(0)}};

@@ -79,8 +79,7 @@ std::vector<LayerStats> whole_model_stats(const ModelSource& source,
     std::vector<LayerTensors> weights;
     std::vector<LayerAccumulator> accumulators;
     for (std::size_t layer = 0; layer < num_layers; ++layer) {
-        weights.push_back(
-            load_layer(source, static_cast<std::int64_t>(layer), ExpertStorage::Held, {}));
+        weights.push_back(load_layer(source, static_cast<std::int64_t>(layer), {}));
         accumulators.emplace_back(config.router, 1);
     }
     const Rotary rotary(config.attention.rope, kLength);

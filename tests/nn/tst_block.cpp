@@ -34,7 +34,7 @@ OneLayer make_layer() {
                                  .bias = {},
                                  .out = random_linear(kHidden, kHidden)};
     layer.weights.router.linear = random_linear(kExperts, kHidden);
-    for (std::int64_t e = 0; e < kExperts; ++e) layer.weights.experts.held.push_back(random_mlp());
+    for (std::int64_t e = 0; e < kExperts; ++e) layer.weights.experts.push_back(random_mlp());
     return layer;
 }
 
@@ -47,8 +47,8 @@ torch::Tensor all_experts(const OneLayer& layer, const torch::Tensor& rows) {
     const torch::Tensor probs = torch::softmax(layer.weights.router.linear(rows), -1);
     torch::Tensor sum = torch::zeros_like(rows);
     for (std::int64_t e = 0; e < kExperts; ++e) {
-        sum += probs.narrow(1, e, 1) *
-               apply(layer.weights.experts.held[static_cast<std::size_t>(e)], rows);
+        sum +=
+            probs.narrow(1, e, 1) * apply(layer.weights.experts[static_cast<std::size_t>(e)], rows);
     }
     return sum;
 }

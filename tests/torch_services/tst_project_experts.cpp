@@ -19,7 +19,7 @@ private Q_SLOTS:
         const auto model = ModelSource::open(golden_model::folder("qwen3_moe-basic"));
         const MoeConfig& config = model->config();
         const std::int64_t index = config.moe_layers().front();
-        const LayerTensors weights = load_layer(*model, index, ExpertStorage::Held, {});
+        const LayerTensors weights = load_layer(*model, index, {});
         const RouterConfig router = config.router_of(index);
         torch::manual_seed(2);
         const c10::NoGradGuard no_gradients;
