@@ -68,6 +68,17 @@ private Q_SLOTS:
         QVERIFY(view().matrixModel()->matrix().metric.contains(QStringLiteral("weights alone")));
         QVERIFY(!m_fixture->find("exp_plan_keep_slider")->isEnabled());
         m_fixture->shootBoth(QStringLiteral("experts-no-statistics"));
+        // What a plan is made with shows below the map, banner or not.
+        const QWidget* slider = m_fixture->find("exp_plan_keep_slider");
+        const QWidget& window = m_fixture->window();
+        QVERIFY(
+            window.rect().contains(QRect(slider->mapTo(&window, QPoint(0, 0)), slider->size())));
+        // Statistics that come take the place of what the weights tell.
+        session().open({.model = sampleModel(), .stats = addCalibration(*m_fixture), .data = {}});
+        QTRY_VERIFY(session().data()->hasStats());
+        QCOMPARE(view().matrixModel()->matrix().metric, QStringLiteral("saliency (reap)"));
+        // The sample normalises its gates: none grows when others go.
+        QVERIFY(!m_fixture->find("exp_plan_compensate_chk")->isVisible());
     }
 
     void statistics_of_a_run_are_found_and_chosen_from() {

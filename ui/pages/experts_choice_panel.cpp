@@ -193,12 +193,12 @@ void ExpertsChoicePanel::showCriteria() {
                                  : tr("To merge experts takes statistics that were collected with "
                                       "what every criterion needs."));
     m_tasks->setTasks(known.stats.tasks);
-    m_compensate->setVisible(known.canCompensate());
 }
 
 void ExpertsChoicePanel::showData() {
     const ExpertDataPtr& known = m_session.data();
     const bool isUsable = known && known->hasStats();
+    m_compensate->setVisible(isUsable && known->canCompensate());
     const QSignalBlocker blockers[]{QSignalBlocker(m_keep), QSignalBlocker(m_criterion),
                                     QSignalBlocker(m_merge)};
     setEnabled(isUsable);

@@ -126,7 +126,10 @@ void ExpertsMapTab::connectView() {
     connect(m_view, &HeatView::cellSizeChanged, m_zoom, &QSlider::setValue);
     connect(m_zoom, &QSlider::valueChanged, m_view, &HeatView::setCellSize);
     connect(m_fit, &QPushButton::clicked, m_view, &HeatView::fit);
-    connect(m_show, &QComboBox::activated, this, &ExpertsMapTab::showScores);
+    connect(m_show, &QComboBox::activated, this, [this] {
+        m_isMetricChosen = true;
+        showScores();
+    });
     connect(m_task, &QComboBox::activated, this, &ExpertsMapTab::showScores);
     connect(m_scale, &QComboBox::activated, this, [this] {
         m_model->setScale(static_cast<MatrixScale>(m_scale->currentData().toInt()));
@@ -163,7 +166,7 @@ void ExpertsMapTab::showData() {
         m_show->addItem(metric.name, metric.id);
         m_show->setItemData(m_show->count() - 1, metric.tip, Qt::ToolTipRole);
     }
-    m_show->setCurrentIndex(std::max(0, m_show->findData(before)));
+    m_show->setCurrentIndex(m_isMetricChosen ? std::max(0, m_show->findData(before)) : 0);
     m_task->addItem(tr("all"));
     for (std::size_t i = 0; i < known->stats.tasks.size(); ++i)
         m_task->addItem(QString::fromStdString(known->stats.tasks[i]), static_cast<int>(i));

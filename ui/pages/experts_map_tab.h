@@ -57,6 +57,7 @@ private:
     QBoxLayout* m_what;   ///< what is shown
     QBoxLayout* m_where;  ///< in which order and size
     QComboBox* m_show;
+    bool m_isMetricChosen = false;  ///< by the user, not the first of those that there are
     QComboBox* m_task;
     QComboBox* m_scale;
     QComboBox* m_order;

@@ -7,6 +7,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPainter>
+#include <QResizeEvent>
 
 #include "ui/theme/colors.h"
 #include "ui/theme/icons.h"
@@ -70,6 +71,7 @@ Banner::Banner(const QString& name, QWidget* parent)
     layout->addWidget(m_code);
     layout->addLayout(m_buttons);
     layout->addWidget(m_copy);
+    setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     hide();
 }
 
@@ -111,6 +113,19 @@ void Banner::applyTheme() {
     m_code->setFont(captionFont(font()));
     QPalette inked = palette();
     m_icon->setPixmap(themedIcon(iconName(m_kind), inked).pixmap(iconSize));
+}
+
+int Banner::heightOfText() const { return layout()->heightForWidth(width()); }
+
+QSize Banner::sizeHint() const { return {QFrame::sizeHint().width(), heightOfText()}; }
+
+QSize Banner::minimumSizeHint() const {
+    return {QFrame::minimumSizeHint().width(), heightOfText()};
+}
+
+void Banner::resizeEvent(QResizeEvent* event) {
+    QFrame::resizeEvent(event);
+    if (event->oldSize().width() != event->size().width()) updateGeometry();
 }
 
 void Banner::changeEvent(QEvent* event) {

@@ -26,11 +26,19 @@ public:
     void addButton(QWidget* button);
     QString text() const;
 
+    /// As tall as its text is at this width. Layouts are not told that height follows width: they
+    /// would ask everything beside it for its preferred height, and pages would scroll.
+    bool hasHeightForWidth() const override { return false; }
+    QSize sizeHint() const override;
+    QSize minimumSizeHint() const override;
+
 protected:
     void changeEvent(QEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    int heightOfText() const;
     void applyTheme();
 
     BannerKind m_kind = BannerKind::Info;
