@@ -253,6 +253,29 @@ private Q_SLOTS:
         report(offences);
     }
 
+    void functions_of_data_have_their_tests() {
+        // Qt Test takes a slot that ends in "_data" for the rows of a test, and runs it for no
+        // other reason.
+        static const std::regex slot("^    void (\\w+)\\(\\)");
+        const std::string suffix = "_data";
+        std::vector<std::string> offences;
+        for (const auto& entry : fs::recursive_directory_iterator(kRoot / "tests")) {
+            if (entry.path().extension() != ".cpp") continue;
+            std::set<std::string> names;
+            std::ifstream file(entry.path());
+            std::smatch match;
+            for (std::string line; std::getline(file, line);) {
+                if (std::regex_search(line, match, slot)) names.insert(match[1]);
+            }
+            for (const std::string& name : names) {
+                if (!name.ends_with(suffix)) continue;
+                if (names.contains(name.substr(0, name.size() - suffix.size()))) continue;
+                offences.push_back(fs::relative(entry.path(), kRoot).string() + ": " + name);
+            }
+        }
+        report(offences);
+    }
+
     void program_sources_stay_readable() {
         std::vector<std::string> offences;
         for (const char* folder : {"core", "ui", "app"}) {
