@@ -45,6 +45,10 @@ struct MaskProbe::Sums {
 bool is_larger_than_memory(const ModelSource& model) {
     std::uint64_t bytes = 0;
     for (const NamedTensor& tensor : model.stored_tensors()) bytes += tensor.view.bytes.size();
+    return is_larger_than_memory(bytes);
+}
+
+bool is_larger_than_memory(std::uint64_t bytes) {
     return bytes > machine_memory().available_bytes / 10 * 8;
 }
 

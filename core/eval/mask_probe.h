@@ -45,6 +45,8 @@ struct MaskProbeOptions {
 /// Whether a model would hardly fit into what memory is free: then
 /// MaskProbeOptions::streams_layers.
 bool is_larger_than_memory(const ModelSource& model);
+/// The same of so many bytes of weights.
+bool is_larger_than_memory(std::uint64_t bytes);
 
 /// Measures masks one after the other on the same tokens, fast: the whole model runs once, and a
 /// mask costs the layers from the first one in which it differs from a settled mask.

@@ -18,7 +18,7 @@ constexpr std::size_t kSequence = 8;
 /// Greedy texts go round in circles with whole models too.
 constexpr double kTemperature = 0.7;
 
-constexpr std::array<std::string_view, 8> kBeginnings{
+constexpr std::array<std::string_view, kRepetitionTexts> kBeginnings{
     "def read_table(path, separator):\n    \"\"\"Reads a table",
     "#include <vector>\n\nclass Matrix {\npublic:\n",
     "Once upon a time, in a town by the sea, there lived",

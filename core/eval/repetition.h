@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -9,6 +10,8 @@
 #include "tokenizer/tokenizer.h"
 
 namespace espalier {
+
+inline constexpr std::size_t kRepetitionTexts = 8;
 
 struct RepetitionOptions {
     std::int64_t tokens = 512;  ///< of each text, at most

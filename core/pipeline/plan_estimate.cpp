@@ -9,6 +9,8 @@
 #include "base/thread_pool.h"
 #include "calib/calibration_memory.h"
 #include "calib/worker_memory.h"
+#include "eval/mask_probe.h"
+#include "eval/repetition.h"
 #include "pipeline/evaluate_stage.h"
 #include "pipeline/measured_selection.h"
 #include "pipeline/prune_stage.h"
@@ -114,6 +116,7 @@ private:
     StageEstimate prune(const Json& json) {
         const auto config = config_from_json<PruneConfig>(json, "prune");
         const std::int64_t kept = kept_of(config);
+        const std::uint64_t bytes_before = bytes_;
         const auto before = static_cast<std::uint64_t>(config_.router.num_experts);
         // Every expert has the same size, so this is exact.
         const std::uint64_t cut = expert_bytes_ / before * static_cast<std::uint64_t>(kept);
@@ -134,10 +137,9 @@ private:
                 config.search_seconds + forward_seconds(2 * tries * part + 4 * tokens);
             estimate.peak_bytes += search_bytes(original_, config.search_tokens);
         }
-        // Eight texts by the result and by the original.
-        estimate.seconds += 2 * 8 * static_cast<double>(config.repetition_tokens) *
-                            static_cast<double>(count_parameters(original_).active) /
-                            kGeneratedParameters;
+        for (const std::uint64_t bytes : {bytes_before, bytes_}) {
+            if (!is_larger_than_memory(bytes)) add_texts(config.repetition_tokens, estimate);
+        }
         add_routing(config.routing_tokens, estimate);
         return estimate;
     }
@@ -159,6 +161,13 @@ private:
             2 * static_cast<double>(bytes_) / kDiskBytes;
         add_routing(config.routing_tokens, estimate);
         return estimate;
+    }
+
+    /// What a model that fits into memory writes to see whether it repeats itself.
+    void add_texts(std::int64_t tokens, StageEstimate& estimate) const {
+        const auto written = static_cast<double>(tokens) * static_cast<double>(kRepetitionTexts);
+        estimate.seconds +=
+            written * static_cast<double>(count_parameters(config_).active) / kGeneratedParameters;
     }
 
     /// The comparison of routing: the original, the result, the result on the original's inputs,
