@@ -149,9 +149,8 @@ ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& ses
                     "A search measures what removing experts does, not what merging them does.",
                     "Leave --merge away, or choose a criterion.");
     }
-    const bool reads_vectors =
-        is_search || !options.merge.empty() || find_criterion(options.criterion).needs_vectors;
-    const ExpertStats measured = load_stats_for_model(stats, model, reads_vectors);
+    const ExpertStats measured = load_stats_for_model(
+        stats, model, !options.merge.empty() || reads_vectors(options.criterion));
     if (is_search) {
         return choose_by_measurement(search, options, measured, model, session);
     }

@@ -7,7 +7,6 @@
 #include "pipeline/measured_selection.h"
 #include "pipeline/remeasure.h"
 #include "pipeline/stats_for_model.h"
-#include "routing/criterion.h"
 
 namespace espalier::cli {
 namespace {
@@ -50,9 +49,8 @@ ProgressiveResult RoundOptions::run(const SelectionOptions& selection, const Mod
                                     const Session& session) const {
     const SelectOptions options = selection.read();
     validate(schedule, options.criterion, options.merge);
-    const bool is_search = options.criterion == kMeasuredSelection;
-    const ExpertStats stats = load_stats_for_model(
-        selection.stats, model, is_search || find_criterion(options.criterion).needs_vectors);
+    const ExpertStats stats =
+        load_stats_for_model(selection.stats, model, reads_vectors(options.criterion));
     RemeasureRequest again{.stats = stats,
                            .data = {},
                            .probe_file = selection.search.probe,
@@ -71,7 +69,7 @@ ProgressiveResult RoundOptions::run(const SelectionOptions& selection, const Mod
                            .folder = folder,
                            .pool = pool,
                            .observer = observer};
-    if (is_search) {
+    if (options.criterion == kMeasuredSelection) {
         input.search = RoundSearch{.windows = selection.search_windows(model),
                                    .seconds = selection.search.seconds,
                                    .max_tries = selection.search.tries};

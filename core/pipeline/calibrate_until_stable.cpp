@@ -117,7 +117,8 @@ private:
                         {"compute", request_.compute_dtype},
                         {"stats", request_.stats},
                         {"criterion", request_.criterion},
-                        {"removed", request_.mask.removed}};
+                        {"removed", request_.mask.removed},
+                        {"output_scale", request_.mask.output_scale}};
         return sha256_of_text(json.dump()).substr(0, 16);
     }
 

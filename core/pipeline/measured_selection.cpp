@@ -368,6 +368,10 @@ private:
 
 }  // namespace
 
+bool reads_vectors(std::string_view criterion) {
+    return criterion == kMeasuredSelection || find_criterion(criterion).needs_vectors;
+}
+
 const Criterion& shown_criterion(const ExpertPlan& plan) {
     if (plan.criterion != kMeasuredSelection) return find_criterion(plan.criterion);
     return find_criterion(plan.reasons.at("search").at("start").get<std::string>());

@@ -35,6 +35,9 @@ struct MeasuredSelectionInput {
     std::function<void(double fraction, const std::string& text)> progress = {};
 };
 
+/// Whether choosing by a criterion, or by measuring, reads the long vectors of the statistics.
+bool reads_vectors(std::string_view criterion);
+
 /// What a plan's layers are shown by: its criterion, or the one that a search started from.
 const Criterion& shown_criterion(const ExpertPlan& plan);
 

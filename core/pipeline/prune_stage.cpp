@@ -92,12 +92,10 @@ SelectOptions select_options(const StageContext& context, const PruneConfig& con
 /// The rounds lie in the stage's folder, where a user may take the plan of any.
 ProgressiveResult run_rounds(const StageContext& context, const PruneConfig& config,
                              const ModelSource& model) {
-    const bool is_search = config.criterion == kMeasuredSelection;
-    const ExpertStats stats = load_stats(
-        context, config, model, is_search || find_criterion(config.criterion).needs_vectors);
+    const ExpertStats stats = load_stats(context, config, model, reads_vectors(config.criterion));
     ThreadPool pool(context.num_threads);
     std::optional<RoundSearch> search;
-    if (is_search) {
+    if (config.criterion == kMeasuredSelection) {
         search = {.windows = search_windows(context, config, model),
                   .seconds = config.search_seconds,
                   .max_tries = config.search_tries};
@@ -132,9 +130,8 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
         plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
         return plan;
     }
-    const bool reads_vectors = !config.merge.empty() || config.criterion == kMeasuredSelection ||
-                               find_criterion(config.criterion).needs_vectors;
-    const ExpertStats stats = load_stats(context, config, model, reads_vectors);
+    const ExpertStats stats = load_stats(context, config, model,
+                                         !config.merge.empty() || reads_vectors(config.criterion));
     const SelectOptions options = select_options(context, config);
     const fs::path made = context.folder / "plan.json";
     ExpertPlan plan;

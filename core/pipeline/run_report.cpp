@@ -7,6 +7,7 @@
 
 #include "base/size_text.h"
 #include "pipeline/stage_routing.h"
+#include "store/routing_refusal.h"
 
 namespace espalier {
 namespace {

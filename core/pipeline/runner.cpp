@@ -23,6 +23,7 @@
 #include "pipeline/stage.h"
 #include "pipeline/stage_routing.h"
 #include "routing/routing_report.h"
+#include "store/routing_refusal.h"
 
 namespace espalier {
 namespace fs = std::filesystem;

@@ -167,11 +167,6 @@ Json unchanged_routing() {
     return {{"verdict", nullptr}, {"note", "this stage leaves the model as it is"}};
 }
 
-bool is_routing_refused(const Json& record) {
-    return record.value("routing", Json::object()).value("verdict", Json()) == "fail" &&
-           !record.value(kRoutingAccepted, false);
-}
-
 Json brief_routing(Json routing) {
     const auto layers = routing.find("per_layer");
     if (layers == routing.end()) return routing;

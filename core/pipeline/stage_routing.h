@@ -54,12 +54,6 @@ void adopt_routing(Json routing, StageOutput& output);
 /// The report of a stage that leaves the model as it is.
 Json unchanged_routing();
 
-/// In a stage's record: its routing failed its limits, and somebody has accepted that.
-inline constexpr const char* kRoutingAccepted = "routing_accepted";
-
-/// Whether a stage's record says that its routing failed, and nobody has accepted that.
-bool is_routing_refused(const Json& record);
-
 /// A report without each expert's load: what lies in report.json and the library.
 Json brief_routing(Json routing);
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "store/library.h"
+#include "store/routing_refusal.h"
 #include "store/statement.h"
 
 // A run folder says everything about a run; these functions read it back into the library.
@@ -45,14 +46,6 @@ void index_metrics(Library& library, const std::string& run, const StageRecord& 
     }
 }
 
-/// As the pipeline's is_routing_refused().
-bool is_refused(const Json& record) {
-    const auto routing = record.find("routing");
-    return routing != record.end() && routing->is_object() &&
-           text_or(*routing, "verdict", "") == "fail" &&
-           record.value("routing_accepted", Json()) != true;
-}
-
 /// @return whether a stage lost routing that nobody has accepted
 bool index_stages(Library& library, const fs::path& folder) {
     bool refused = false;
@@ -65,7 +58,7 @@ bool index_stages(Library& library, const fs::path& folder) {
             static_cast<std::int64_t>(number_or_zero(record, "peak_bytes")), record.dump()};
         library.put_stage(folder.string(), stage);
         index_metrics(library, folder.string(), stage, record.value("metrics", Json::object()));
-        refused = refused || is_refused(record);
+        refused = refused || is_routing_refused(record);
     }
     return refused;
 }

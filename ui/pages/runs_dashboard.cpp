@@ -11,8 +11,8 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "pipeline/stage_routing.h"
 #include "routing/routing_report.h"
+#include "store/routing_refusal.h"
 #include "ui/bridge/background_worker.h"
 #include "ui/charts/rounds_chart.h"
 #include "ui/models/format.h"
