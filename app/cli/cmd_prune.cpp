@@ -31,6 +31,10 @@ struct PruneCommand {
 
 ExpertPlan plan_of(const PruneCommand& options, const ModelSource& model, const Session& session) {
     const bool chooses = !options.selection.stats.empty() && !options.selection.keep.empty();
+    if (!chooses && !options.selection.sequential.empty()) {
+        throw Error(ErrorCode::UsageInvalid, "Choosing layer by layer needs --stats and --keep.",
+                    "A plan that is there already is applied as it is.");
+    }
     if (!chooses && options.plan.empty() && !options.channels.empty()) return {};  // all experts
     if (chooses == !options.plan.empty()) {
         throw Error(
@@ -54,7 +58,7 @@ std::optional<ExpertStats> stats_for_merging(const PruneCommand& options, const 
                     "The plan merges experts: --stats must say what their neurons do.",
                     "Give the statistics that the plan was made from.");
     }
-    return load_stats_for_model(options.selection.stats, model, true);
+    return load_stats_for_model(options.selection.plan_stats(), model, true);
 }
 
 /// Mean outputs for a plan that replaces experts; nothing for others.
@@ -81,12 +85,17 @@ void print_report(const std::string& out, const PruneReport& report) {
 std::optional<Json> prune(const PruneCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
-    require_apart(options.out,
-                  {model->path(), options.selection.stats, options.plan, options.channels});
+    require_apart(options.out, {model->path(), options.selection.stats,
+                                options.selection.sequential, options.plan, options.channels});
     std::optional<ChannelPlan> channels;
     if (!options.channels.empty()) channels = load_channel_plan(options.channels);
     ProgressiveResult rounds;
     if (options.rounds.is_asked()) {
+        if (!options.selection.sequential.empty()) {
+            throw Error(ErrorCode::UsageInvalid,
+                        "Rounds choose all layers at once; --sequential one after the other.",
+                        "Leave one of them away; --remeasure-every has each round measured anew.");
+        }
         if (options.selection.stats.empty() || options.selection.keep.empty()) {
             throw Error(ErrorCode::UsageInvalid, "Rounds need --stats and --keep.",
                         "A plan that is there already is applied in one go.");

@@ -12,6 +12,7 @@
 #include "pipeline/model_metrics.h"
 #include "pipeline/output_place.h"
 #include "pipeline/probe_windows.h"
+#include "pipeline/sequential_selection.h"
 #include "pipeline/stats_for_model.h"
 #include "prune/channel_plan.h"
 #include "routing/criterion.h"
@@ -31,6 +32,9 @@ void SelectionOptions::add_to(CLI::App& command) {
     command.add_option("--merge", select.merge,
                        "Experts that go become part of those that stay: ream, hc_smoe, m_smoe or "
                        "partial; needs statistics with `profiles`");
+    command.add_option("--sequential", sequential,
+                       "Chooses layer by layer, each measured again on --data behind those that "
+                       "are cut or merged already, and writes these statistics there");
     command.add_option("--seed", select.seed, "For the criterion `random`")->capture_default_str();
     command.add_flag("--unprotected", protects_nothing,
                      "Super experts and task champions may go too");
@@ -55,9 +59,8 @@ void SelectionOptions::add_to(CLI::App& command) {
     command.add_option("--lock", locked, "LAYER:EXPERT,… that must stay; may be repeated");
     command.add_option("--remove", forced_out, "LAYER:EXPERT,… that must go; may be repeated");
     command.add_option("--data", search.data,
-                       "For `auto`: the texts that were calibrated on, to search on them; for "
-                       "rounds, to measure on "
-                       "the tenth that was kept out");
+                       "The texts that were calibrated on: for `auto`, to search on them; for "
+                       "rounds, to measure on the tenth that was kept out; for --sequential");
     command.add_option("--probe", search.probe,
                        "A probe set in place of the tenth that was kept out: `auto` checks its "
                        "result on it, rounds are measured on it");
@@ -103,6 +106,29 @@ ExpertPlan choose_by_measurement(const SearchOptions& search, const SelectOption
     return plan;
 }
 
+ExpertPlan choose_sequentially(const SelectionOptions& selection, const SelectOptions& options,
+                               const ExpertStats& stats, const ModelSource& model,
+                               const Session& session) {
+    require_apart(selection.sequential, {model.path(), selection.stats});
+    ProgressLine line;
+    SequentialInput input{
+        .model = model,
+        .stats = stats,
+        .options = options,
+        .data = {},
+        .probe_file = selection.search.probe,
+        .out = selection.sequential,
+        .num_threads = session.num_threads,
+        .memory_budget = session.memory_budget,
+        .progress = [&](double share, const std::string& now) { line.show(share, now); }};
+    for (const std::string& text : selection.search.data) {
+        input.data.push_back(parse_data_source(text));
+    }
+    ExpertPlan plan = select_sequentially(input, session.stop).plan;
+    line.clear();
+    return plan;
+}
+
 }  // namespace
 
 SelectOptions SelectionOptions::read() const {
@@ -139,6 +165,7 @@ SearchWindows SelectionOptions::search_windows(const ModelSource& model) const {
 ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& session) const {
     const SelectOptions options = read();
     const bool is_search = options.criterion == kMeasuredSelection;
+    if (!sequential.empty()) require_sequential(options);
     if (is_search && options.pads_to_uniform) {
         throw Error(ErrorCode::UsageInvalid,
                     "A search by measuring does not fill smaller layers up.",
@@ -150,10 +177,12 @@ ExpertPlan SelectionOptions::choose(const ModelSource& model, const Session& ses
                     "Leave --merge away, or choose a criterion.");
     }
     const ExpertStats measured = load_stats_for_model(
-        stats, model, !options.merge.empty() || reads_vectors(options.criterion));
+        stats, model,
+        !options.merge.empty() || reads_vectors(options.criterion) || !sequential.empty());
     if (is_search) {
         return choose_by_measurement(search, options, measured, model, session);
     }
+    if (!sequential.empty()) return choose_sequentially(*this, options, measured, model, session);
     return select_experts(measured, model.config(), options);
 }
 
@@ -190,7 +219,8 @@ std::string merged_text(const LayerPlan& plan) {
 std::optional<Json> select(const SelectCommand& options, const Session& session) {
     const Measure measure;
     const auto model = open_model(options.model);
-    require_apart(options.out, {model->path(), options.selection.stats});
+    require_apart(options.out,
+                  {model->path(), options.selection.stats, options.selection.sequential});
     if (options.selection.unit == "channels") return select_channel_plan(options, *model, session);
     const ExpertPlan plan = options.selection.choose(*model, session);
     save_expert_plan(plan, options.out);

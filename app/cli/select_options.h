@@ -27,6 +27,7 @@ struct SearchOptions {
 /// The options of `select`, which `prune` has too.
 struct SelectionOptions {
     std::string stats;
+    std::string sequential;  ///< statistics file to write; empty: all layers are chosen at once
     std::string keep;
     std::string unit = "experts";
     std::int64_t channel_multiple = 32;
@@ -46,6 +47,8 @@ struct SelectionOptions {
     TokenWindows probe_windows(const ModelSource& model) const;
     /// For `auto`, of the same. @throws Error UsageInvalid
     SearchWindows search_windows(const ModelSource& model) const;
+    /// The statistics that the plan is made from.
+    const std::string& plan_stats() const { return sequential.empty() ? stats : sequential; }
     ExpertPlan choose(const ModelSource& model, const Session& session) const;
 };
 

@@ -64,15 +64,13 @@ public:
           tags_(data_.windows),
           batches_(batches_of(request, data_.windows)),
           memory_(plan_calibration_memory(
-              *source_, {.budget = request.memory_budget,
-                         .num_threads = request.num_threads,
-                         .worker_bytes =
-                             worker_bytes(config(), extent_of(data_.windows, batches_), choice_)})),
+              *source_,
+              {.budget = request.memory_budget,
+               .num_threads = request.num_threads,
+               .worker_bytes = worker_bytes(config(), extent_of(data_.windows, batches_), choice_),
+               .shared_bytes = request.change_bytes})),
           pool_(memory_.num_threads) {
-        for (std::size_t i = 0; i < memory_.num_threads; ++i) {
-            workers_.push_back(std::make_unique<LayerWorker>(*source_));
-            workers_.back()->transformer.set_mask(request.mask);
-        }
+        workers_ = make_workers(*source_, request.mask);
     }
 
     CalibrateResult run();
@@ -88,7 +86,11 @@ private:
     ExpertStats empty_stats() const;
     LayerPass pass(const HiddenStatesFile& input, std::int64_t step) const;
     void announce(std::int64_t next_layer);
+    std::vector<std::unique_ptr<LayerWorker>> make_workers(const ModelSource& source,
+                                                           const ExpertMask& mask) const;
     void do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer);
+    void change_layer(std::int64_t layer, const ExpertStats& stats, const HiddenStatesFile& input,
+                      HiddenStatesFile& output);
     ExpertStats assemble(const CalibrationCheckpoint& checkpoint);
     void size_samples(ExpertStats& stats) const;
     void report_progress(std::int64_t step, std::size_t batches_done) const;
@@ -132,18 +134,20 @@ HiddenStatesLayout Calibration::hidden_layout() const {
 }
 
 Json Calibration::settings() const {
-    Json json = {{"context", request_.context},
-                 {"max_tokens", request_.max_tokens},
-                 {"micro_batch_tokens", kMicroBatchTokens},
-                 {"compute_dtype", info(compute_dtype()).name},
-                 {"hidden_dtype", info(hidden_layout().dtype).name},
-                 {"propagate", request_.mask.empty() ? "none" : "sequential"},
-                 {"stats", choice_.names()},
-                 {"probe", request_.probe.empty()     ? "held_out"
-                           : request_.probe == "none" ? "none"
-                                                      : "file"}};
+    Json json = {
+        {"context", request_.context},
+        {"max_tokens", request_.max_tokens},
+        {"micro_batch_tokens", kMicroBatchTokens},
+        {"compute_dtype", info(compute_dtype()).name},
+        {"hidden_dtype", info(hidden_layout().dtype).name},
+        {"propagate", request_.mask.empty() && request_.change.is_null() ? "none" : "sequential"},
+        {"stats", choice_.names()},
+        {"probe", request_.probe.empty()     ? "held_out"
+                  : request_.probe == "none" ? "none"
+                                             : "file"}};
     if (!request_.mask.empty()) json["removed"] = request_.mask.removed;
     if (!request_.mask.output_scale.empty()) json["output_scale"] = request_.mask.output_scale;
+    if (!request_.change.is_null()) json["change"] = request_.change;
     if (request_.shard_count > 1) {
         json["shard"] = {{"index", request_.shard_index}, {"count", request_.shard_count}};
     }
@@ -199,6 +203,26 @@ void Calibration::announce(std::int64_t next_layer) {
     log("calib").info("{}", text);
 }
 
+std::vector<std::unique_ptr<LayerWorker>> Calibration::make_workers(const ModelSource& source,
+                                                                    const ExpertMask& mask) const {
+    std::vector<std::unique_ptr<LayerWorker>> workers;
+    for (std::size_t i = 0; i < memory_.num_threads; ++i) {
+        workers.push_back(std::make_unique<LayerWorker>(source));
+        workers.back()->transformer.set_mask(mask);
+    }
+    return workers;
+}
+
+void Calibration::change_layer(std::int64_t layer, const ExpertStats& stats,
+                               const HiddenStatesFile& input, HiddenStatesFile& output) {
+    const LayerChange change = sinks_.change(layer, stats);
+    const auto workers = make_workers(change.source ? *change.source : *source_, change.mask);
+    LayerPass again = pass(input, layer);
+    again.workers = workers;
+    again.progress = {};  // has been told
+    run_layer(again, layer, output);
+}
+
 void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer) {
     const HiddenStatesFile input = checkpoint.open_hidden(layer);
     HiddenStatesFile output = checkpoint.create_hidden(layer + 1);
@@ -209,6 +233,7 @@ void Calibration::do_layer(CalibrationCheckpoint& checkpoint, std::int64_t layer
         const TensorKey key{role, static_cast<std::int32_t>(layer)};
         stats.input_energies[matrix_name(key).value()] = std::move(energy);
     }
+    if (sinks_.change && stats.layers.contains(layer)) change_layer(layer, stats, input, output);
     checkpoint.save_layer(layer, stats);
     checkpoint.advance(layer + 1, std::move(output));
     if (sinks_.layer) sinks_.layer(stats);

@@ -1,13 +1,23 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "calib/calibrate_request.h"
+#include "model/expert_mask.h"
+#include "model/model_source.h"
 #include "routing/expert_stats.h"
 
 namespace espalier {
+
+/// What a layer is from now on.
+struct LayerChange {
+    std::unique_ptr<const ModelSource> source;  ///< that has its weights; null: the model itself
+    ExpertMask mask;
+};
 
 /// Who listens to a calibration. Each function may be empty; called on the calling thread.
 struct CalibrateSinks {
@@ -15,6 +25,10 @@ struct CalibrateSinks {
     /// Statistics of one layer at a time as they are measured; first those of layers that an
     /// earlier call had finished.
     std::function<void(const ExpertStats& stats)> layer;
+    /// Asked about each routed layer once it is measured as it is: later layers see what the
+    /// changed one makes of the tokens, for the price of running it once more. The request tells
+    /// what is done, in `change`.
+    std::function<LayerChange(std::int64_t layer, const ExpertStats& stats)> change = {};
 };
 
 /// Measures the experts of a model: runs the calibration data through it, layer by layer over all

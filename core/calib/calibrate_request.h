@@ -36,6 +36,10 @@ struct CalibrateRequest {
     std::string stats{};  ///< optional statistics to gather, see StatChoice::parse()
     /// Experts that are not used: layers see what the masked layers before them make of the tokens.
     ExpertMask mask{};
+    /// How layers are changed as they are measured (CalibrateSinks::change); goes into the file,
+    /// and tells one checkpoint from another. Null: they are not.
+    Json change{};
+    std::uint64_t change_bytes = 0;  ///< memory that a changed layer takes
     std::string criterion = "reap";  ///< what is shown while it runs; the file holds them all
 
     /// Where a cut-off call leaves its checkpoints and goes on from, on the file system of `out`;

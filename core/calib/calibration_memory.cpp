@@ -45,7 +45,8 @@ CalibrationMemory plan_calibration_memory(const ModelSource& source, const Memor
         for (std::size_t threads = wanted; threads > 0; --threads) {
             plan = {.keeps_experts = keeps_experts,
                     .num_threads = threads,
-                    .bytes = kProgramBytes + threads * (weights + limits.worker_bytes)};
+                    .bytes = kProgramBytes + limits.shared_bytes +
+                             threads * (weights + limits.worker_bytes)};
             if (plan.bytes <= limit) return plan;
         }
     }

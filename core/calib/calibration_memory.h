@@ -23,6 +23,7 @@ struct MemoryLimits {
     std::uint64_t budget = 0;     ///< bytes, 0 = what the machine has free
     std::size_t num_threads = 0;  ///< at most; 0 = physical cores
     std::uint64_t worker_bytes = 0;
+    std::uint64_t shared_bytes = 0;  ///< once for all
 };
 
 /// What weights take beside their file: of the layer that needs most.

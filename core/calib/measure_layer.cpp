@@ -37,14 +37,10 @@ void check_finite(std::span<const float> hidden, std::int64_t layer) {
                 "The model's weights are damaged: compare its checksums.");
 }
 
-LayerMeasurement measure_batch(const LayerPass& pass, std::size_t layer, const MicroBatch& batch,
-                               LayerWorker& worker, HiddenStatesFile& output) {
+/// @param observer null: nobody watches
+void run_batch(const LayerPass& pass, std::size_t layer, const MicroBatch& batch,
+               LayerWorker& worker, HiddenStatesFile& output, ForwardObserver* observer) {
     throw_if_stopped(pass.stop);
-    StatsTap tap({.config = pass.source.config(),
-                  .stats = pass.stats,
-                  .num_tasks = pass.windows.tasks.size(),
-                  .num_samples = pass.tags.num_samples()},
-                 pass.tags.of(batch.first_window, batch.num_windows));
     const Compute compute{.pool = worker.pool,
                           .arithmetic = pass.arithmetic,
                           .stop = pass.stop,
@@ -55,12 +51,23 @@ LayerMeasurement measure_batch(const LayerPass& pass, std::size_t layer, const M
         const std::size_t size =
             pass.windows.windows[batch.first_window + i].size() * hidden_size(pass);
         LayerCache cache = make_layer_cache(pass.source.config(), layer);
-        worker.transformer.run_mixer(compute, layer, hidden.subspan(first, size), cache, 0, &tap);
+        worker.transformer.run_mixer(compute, layer, hidden.subspan(first, size), cache, 0,
+                                     observer);
         first += size;
     }
-    worker.transformer.run_feed_forward(compute, layer, hidden, &tap);
+    worker.transformer.run_feed_forward(compute, layer, hidden, observer);
     check_finite(hidden, static_cast<std::int64_t>(layer));
     output.write(batch.first_row, hidden);
+}
+
+LayerMeasurement measure_batch(const LayerPass& pass, std::size_t layer, const MicroBatch& batch,
+                               LayerWorker& worker, HiddenStatesFile& output) {
+    StatsTap tap({.config = pass.source.config(),
+                  .stats = pass.stats,
+                  .num_tasks = pass.windows.tasks.size(),
+                  .num_samples = pass.tags.num_samples()},
+                 pass.tags.of(batch.first_window, batch.num_windows));
+    run_batch(pass, layer, batch, worker, output, &tap);
     return std::move(tap).result();
 }
 
@@ -138,6 +145,20 @@ LayerMeasurement measure_layer(const LayerPass& pass, std::int64_t layer,
     }
     for (const auto& worker : pass.workers) worker->transformer.release_layer(index);
     return sum;
+}
+
+void run_layer(const LayerPass& pass, std::int64_t layer, HiddenStatesFile& output) {
+    struct Nothing {};
+    const auto index = static_cast<std::size_t>(layer);
+    Nothing nothing;
+    in_order(
+        pass, nothing,
+        [&](const MicroBatch& batch, LayerWorker& worker) {
+            run_batch(pass, index, batch, worker, output, nullptr);
+            return Nothing{};
+        },
+        [](Nothing&, const Nothing&) {});
+    for (const auto& worker : pass.workers) worker->transformer.release_layer(index);
 }
 
 InputEnergy measure_output_input(const LayerPass& pass) {

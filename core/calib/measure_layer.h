@@ -56,6 +56,10 @@ void embed_windows(const LayerWorker& worker, const TokenWindows& windows,
 /// @throws Error NumberInvalid if the layer computes NaN or infinity
 LayerMeasurement measure_layer(const LayerPass& pass, std::int64_t layer, HiddenStatesFile& output);
 
+/// Runs one layer over all tokens and writes its output, no more. The pass's statistics are not
+/// looked at. @throws as measure_layer()
+void run_layer(const LayerPass& pass, std::int64_t layer, HiddenStatesFile& output);
+
 /// Input energy of the output matrix: of the final norm's rows.
 InputEnergy measure_output_input(const LayerPass& pass);
 

@@ -160,7 +160,7 @@ private:
         std::vector<SearchCandidate> candidates;
         std::string left_out;
         for (const Criterion& criterion : criteria()) {
-            if (criterion.name == "random" || criterion.replaces) continue;
+            if (criterion.name == kRandomCriterion || criterion.replaces) continue;
             if (!is_measured(criterion)) {
                 left_out += fmt::format("{}{}", left_out.empty() ? "" : ", ", criterion.name);
                 continue;
@@ -202,7 +202,7 @@ private:
                             .forced_out = {},
                             .moves_between_layers = input_.options.scope == SelectScope::Across &&
                                                     router.num_groups == 1,
-                            .least = lowest_across(router)};
+                            .least = lowest_measured(router)};
         for (const auto& [layer, wish] : input_.options.wishes) {
             limits.locked[layer] = wish.locked;
             limits.forced_out[layer] = wish.forced_out;

@@ -75,7 +75,7 @@ private:
         return 2 * active * tokens / (kForwardFlops * threads_);
     }
 
-    StageEstimate calibrate(const Json& config, const Recipe& recipe) const {
+    StageEstimate calibrate(const Json& config, const Recipe& recipe) {
         double tokens = 0;
         for (const DataSource& source : recipe.data) {
             std::error_code missing;
@@ -102,6 +102,7 @@ private:
         estimate.peak_bytes = kProgramBytes + static_cast<std::uint64_t>(threads_) *
                                                   worker_bytes(config_, extent, stats);
         estimate.seconds = forward_seconds(tokens);
+        calibration_ = estimate;
         return estimate;
     }
 
@@ -137,11 +138,21 @@ private:
                 config.search_seconds + forward_seconds(2 * tries * part + 4 * tokens);
             estimate.peak_bytes += search_bytes(original_, config.search_tokens);
         }
+        if (config.plan_path.empty() && config.sequential) add_second_calibration(estimate);
         for (const std::uint64_t bytes : {bytes_before, bytes_}) {
             if (!is_larger_than_memory(bytes)) add_texts(config.repetition_tokens, estimate);
         }
         add_routing(config.routing_tokens, estimate);
         return estimate;
+    }
+
+    /// Every layer runs as it is and as it becomes.
+    void add_second_calibration(StageEstimate& estimate) const {
+        const auto layers = static_cast<std::uint64_t>(original_.moe_layers().size());
+        estimate.seconds += 2 * calibration_.seconds;
+        estimate.scratch_bytes += calibration_.scratch_bytes + calibration_.output_bytes;
+        estimate.peak_bytes =
+            std::max(estimate.peak_bytes, calibration_.peak_bytes + expert_bytes_ / layers);
     }
 
     StageEstimate quantize(const Json& json) {
@@ -202,6 +213,7 @@ private:
     std::uint64_t bytes_ = 0;         ///< of all tensors
     std::uint64_t expert_bytes_ = 0;  ///< of those with one part an expert
     std::uint64_t companion_bytes_ = kHeaderBytes;
+    StageEstimate calibration_;  ///< of the stage before, if there is one
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "pipeline/probe_windows.h"
 #include "pipeline/remeasure.h"
 #include "pipeline/report_layers.h"
+#include "pipeline/sequential_selection.h"
 #include "pipeline/stage_routing.h"
 #include "pipeline/stats_for_model.h"
 #include "prune/expert_plan.h"
@@ -71,12 +72,12 @@ ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
                                  context.stop);
 }
 
-SelectOptions select_options(const StageContext& context, const PruneConfig& config) {
+/// But for the seed, which is the recipe's.
+SelectOptions select_options(const PruneConfig& config) {
     SelectOptions options;
     options.criterion = config.criterion;
     options.merge = config.merge;
     options.keep = keep_target(config);
-    options.seed = context.recipe.seed;
     options.protects_super_experts = config.protects_super_experts;
     options.protects_outliers = config.protects_outliers;
     options.compensates_lost_mass = config.compensates_lost_mass;
@@ -87,6 +88,34 @@ SelectOptions select_options(const StageContext& context, const PruneConfig& con
     options.task_weights = parse_task_weights(config.task_weights);
     options.task_mix = parse_task_mix(config.task_mix);
     return options;
+}
+
+SelectOptions select_options(const StageContext& context, const PruneConfig& config) {
+    SelectOptions options = select_options(config);
+    options.seed = context.recipe.seed;
+    return options;
+}
+
+fs::path sequential_stats(const StageContext& context) {
+    return context.folder / "sequential.safetensors";
+}
+
+ExpertPlan choose_sequentially(const StageContext& context, const PruneConfig& config,
+                               const ModelSource& model, const ExpertStats& stats) {
+    const auto progress = [&](double fraction, const std::string& text) {
+        context.observer.on_event(StageProgress{context.index, kSearchShare * fraction, text});
+    };
+    return select_sequentially({.model = model,
+                                .stats = stats,
+                                .options = select_options(context, config),
+                                .data = context.recipe.data,
+                                .probe_file = config.probe_file,
+                                .out = sequential_stats(context),
+                                .num_threads = context.num_threads,
+                                .memory_budget = context.memory_budget,
+                                .progress = progress},
+                               context.stop)
+        .plan;
 }
 
 /// The rounds lie in the stage's folder, where a user may take the plan of any.
@@ -130,15 +159,18 @@ ExpertPlan make_plan(const StageContext& context, const PruneConfig& config,
         plan.accept.insert(plan.accept.end(), config.accept.begin(), config.accept.end());
         return plan;
     }
-    const ExpertStats stats = load_stats(context, config, model,
-                                         !config.merge.empty() || reads_vectors(config.criterion));
+    const bool has_vectors =
+        config.sequential || !config.merge.empty() || reads_vectors(config.criterion);
+    const ExpertStats stats = load_stats(context, config, model, has_vectors);
     const SelectOptions options = select_options(context, config);
     const fs::path made = context.folder / "plan.json";
     ExpertPlan plan;
-    if (config.criterion != kMeasuredSelection) {
+    if (config.criterion != kMeasuredSelection && !config.sequential) {
         plan = select_experts(stats, model.config(), options);
     } else if (fs::exists(made)) {  // of a call that was killed while it wrote the model
         plan = load_expert_plan(made);
+    } else if (config.sequential) {
+        plan = choose_sequentially(context, config, model, stats);
     } else {
         plan = search_plan(context, config, model, stats, options);
     }
@@ -189,6 +221,7 @@ void validate_selection(const PruneConfig& config) {
     try {
         parse_task_mix(config.task_mix);
         parse_task_weights(config.task_weights);
+        if (config.sequential) require_sequential(select_options(config));
         if (parse_scope(config.scope) == SelectScope::Layers) return;
     } catch (const Error& error) {
         refuse(error.what(), error.hint());
@@ -216,6 +249,12 @@ void validate(const PruneConfig& config) {
     load_routing_limits(config.limits_file);
     validate_selection(config);
     if (config.progressive) validate(round_schedule(config), config.criterion, config.merge);
+    if (config.progressive && config.sequential) {
+        throw Error(ErrorCode::RunRecipe,
+                    "Stage prune: rounds choose all layers at once, \"sequential\" one after the "
+                    "other.",
+                    "Leave one of them away; \"remeasure_every\" has each round measured anew.");
+    }
     if (!config.progressive && config.recovery != "none") {
         throw Error(ErrorCode::RunRecipe, "Stage prune: a recovery works between rounds.",
                     "Set \"progressive\", or leave \"recovery\" away.");
@@ -271,7 +310,8 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     output.model = context.folder / (model->gguf_file() != nullptr ? "model.gguf" : "model");
     fs::remove_all(output.model);  // whole, but from a call that was killed before it could say so
     const auto progress = [&](std::uint64_t done, std::uint64_t total) {
-        const bool has_measured = is_progressive || config.criterion == kMeasuredSelection;
+        const bool has_measured =
+            is_progressive || config.sequential || config.criterion == kMeasuredSelection;
         const double begin = has_measured ? kSearchShare : 0.0;
         const double written = static_cast<double>(done) / static_cast<double>(total);
         const double share = begin + (kWrittenShare - begin) * written;
@@ -280,8 +320,11 @@ StageOutput run_prune(const StageContext& context, const PruneConfig& config) {
     };
     log_warnings(plan);
     std::optional<ExpertStats> stats;
-    if (plan.merges() && has_stats(context, config))
+    if (plan.merges() && config.sequential && config.plan_path.empty()) {
+        stats = load_expert_stats(sequential_stats(context), true);
+    } else if (plan.merges() && has_stats(context, config)) {
         stats = load_stats(context, config, *model, true);
+    }
     const ExpertConstants constants = constants_for(context, config, *model, plan);
     const PruneReport report =
         write_pruned({.model = *model,

@@ -20,6 +20,7 @@ struct PruneConfig {
     bool protects_super_experts = true;
     bool protects_outliers = false;
     bool compensates_lost_mass = false;
+    bool sequential = false;
     double champion_share = 0.03;
     std::string scope = "layers";
     bool pads_to_uniform = false;
@@ -63,6 +64,9 @@ void visit_fields(Config& config, Visitor&& visit) {
         "compensates_lost_mass", config.compensates_lost_mass,
         "Where gates are probabilities of all experts: scales outputs so that gates which grow as "
         "others go give what they gave, on the mean");
+    visit("sequential", config.sequential,
+          "Chooses layer by layer: each is measured again behind those that are cut or merged "
+          "already, for the price of another calibration");
     visit("champion_share", config.champion_share,
           "Share of a layer's experts that stay for each task as its best, whatever their score");
     visit(

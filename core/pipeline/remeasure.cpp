@@ -16,7 +16,9 @@ std::string probe_of(const Json& settings, const std::string& file) {
     return kind == "file" ? file : "";
 }
 
-CalibrateRequest request_of(const RemeasureRequest& from) {
+}  // namespace
+
+CalibrateRequest calibration_as_before(const RemeasureRequest& from) {
     const Json& settings = from.stats.settings;
     const auto names = settings.value("stats", std::vector<std::string>{});
     CalibrateRequest request;
@@ -33,12 +35,10 @@ CalibrateRequest request_of(const RemeasureRequest& from) {
     return request;
 }
 
-}  // namespace
-
 std::function<ExpertStats(const std::filesystem::path& model, const ExpertPlan& plan,
                           const std::filesystem::path& file)>
 remeasure_as_before(RemeasureRequest request, std::stop_token stop) {
-    return [request = request_of(request), stop = std::move(stop)](
+    return [request = calibration_as_before(request), stop = std::move(stop)](
                const std::filesystem::path& model, const ExpertPlan& plan,
                const std::filesystem::path& file) {
         CalibrateRequest again = request;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "calib/calibrate_request.h"
 #include "data/dataset.h"
 #include "prune/expert_plan.h"
 #include "routing/expert_stats.h"
@@ -22,6 +23,9 @@ struct RemeasureRequest {
     std::size_t num_threads = 0;
     std::uint64_t memory_budget = 0;
 };
+
+/// The request that repeats it; the model and where to write are still to be named.
+CalibrateRequest calibration_as_before(const RemeasureRequest& from);
 
 /// Measures a model again while a plan's experts alone are used; see ProgressiveInput::remeasure.
 /// A measurement that was cut short goes on from what lies beside its file.

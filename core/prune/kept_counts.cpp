@@ -17,6 +17,11 @@ Error refused(const std::string& what, std::int64_t nearest) {
     return Error(ErrorCode::RunRecipe, what, nearest_text(nearest));
 }
 
+std::int64_t lowest_from(std::int64_t kept, const RouterConfig& router) {
+    while (kept < router.num_experts && !can_keep(kept, router)) ++kept;
+    return kept;
+}
+
 }  // namespace
 
 bool can_keep(std::int64_t kept, const RouterConfig& router) {
@@ -71,9 +76,11 @@ std::int64_t fewest_for(std::span<const std::int32_t> ids, const RouterConfig& r
 }
 
 std::int64_t lowest_across(const RouterConfig& router) {
-    std::int64_t kept = (router.num_experts + kFewestDivisor - 1) / kFewestDivisor;
-    while (kept < router.num_experts && !can_keep(kept, router)) ++kept;
-    return kept;
+    return lowest_from((router.num_experts + kFewestDivisor - 1) / kFewestDivisor, router);
+}
+
+std::int64_t lowest_measured(const RouterConfig& router) {
+    return std::min(lowest_from((3 * router.top_k + 1) / 2, router), lowest_across(router));
 }
 
 }  // namespace espalier

@@ -32,4 +32,8 @@ std::int64_t fewest_for(std::span<const std::int32_t> ids, const RouterConfig& r
 /// needs.
 std::int64_t lowest_across(const RouterConfig& router);
 
+/// The same where removals are measured in place of estimated: half as many again as a token is
+/// sent to, as the router should still have a choice.
+std::int64_t lowest_measured(const RouterConfig& router);
+
 }  // namespace espalier

@@ -70,8 +70,10 @@ std::vector<std::vector<std::int32_t>> by_group(const BudgetLayer& layer,
 Ladder ladder_of(std::int64_t index, const BudgetLayer& layer, const BudgetCost& cost,
                  const RouterConfig& router) {
     const auto groups = by_group(layer, router);
-    const std::int64_t most = (router.num_experts - lowest_across(router)) / router.num_groups;
-    auto steps = static_cast<std::size_t>(most);
+    const std::int64_t forced =
+        fewest_for(std::span(layer.leaving).first(layer.num_forced_out), router);
+    const std::int64_t most = std::max(router.num_experts - lowest_across(router), forced);
+    auto steps = static_cast<std::size_t>(most / router.num_groups);
     for (const auto& group : groups) steps = std::min(steps, group.size());
     Ladder ladder;
     ladder.layer = index;
@@ -80,8 +82,6 @@ Ladder ladder_of(std::int64_t index, const BudgetLayer& layer, const BudgetCost&
         for (const auto& group : groups) running.remove(group[step]);
         ladder.cost.push_back(running.cost());
     }
-    const std::int64_t forced =
-        fewest_for(std::span(layer.leaving).first(layer.num_forced_out), router);
     ladder.forced = static_cast<std::size_t>(forced / router.num_groups);
     return ladder;
 }

@@ -156,9 +156,16 @@ std::vector<float> ExpertMerger::mean_of(const TensorKey& key, const Group& grou
     return values;
 }
 
+ExpertMerger::Group& ExpertMerger::aligned(const TensorKey& survivor) {
+    Group& group = groups_.at({survivor.layer, survivor.expert});
+    if (!group.is_aligned) align(survivor.layer, group);
+    return group;
+}
+
+std::vector<float> ExpertMerger::mean(const TensorKey& key) { return mean_of(key, aligned(key)); }
+
 std::vector<std::byte> ExpertMerger::merged(const MergedPiece& piece) {
-    Group& group = groups_.at({piece.key.layer, piece.key.expert});
-    if (!group.is_aligned) align(piece.key.layer, group);
+    const Group& group = aligned(piece.key);
     std::vector<float> values(piece.bytes / info(piece.dtype).block_bytes);
     TensorKey key = piece.key;
     const Shape shape = input_.model.shape(key);

@@ -47,6 +47,8 @@ public:
 
     /// The bytes of the piece. The first of each group takes long: its neurons are aligned.
     std::vector<std::byte> merged(const MergedPiece& piece);
+    /// A survivor's tensor as it is asked for, not rounded to the type of the file.
+    std::vector<float> mean(const TensorKey& key);
 
 private:
     struct Group {
@@ -57,6 +59,7 @@ private:
         bool is_aligned = false;
     };
 
+    Group& aligned(const TensorKey& survivor);
     void align(std::int64_t layer, Group& group);
     std::vector<float> mean_of(const TensorKey& key, const Group& group) const;
 

@@ -22,8 +22,6 @@
 namespace espalier {
 namespace {
 
-constexpr std::string_view kControl = "random";
-
 Error refused(const std::string& what, const std::string& hint) {
     return Error(ErrorCode::RunRecipe, what, hint);
 }
@@ -304,7 +302,7 @@ ExpertPlan select_experts(const ExpertStats& stats, const MoeConfig& config,
                   .config = config,
                   .options = options,
                   .judging = judging_of(stats, options)};
-    const bool protects = all.judging.criterion.name != kControl;
+    const bool protects = all.judging.criterion.name != kRandomCriterion;
     ExpertPlan plan;
     plan.model_hash = stats.model_hash;
     plan.stats_hash = stats.file_hash;

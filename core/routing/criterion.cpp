@@ -94,7 +94,7 @@ std::array<Criterion, 16> make_table() {
         Criterion{.name = "max_act",
                   .description = "Largest absolute output value.",
                   .score = score_max_act},
-        Criterion{.name = "random",
+        Criterion{.name = kRandomCriterion,
                   .description = "Random numbers from the seed; the control.",
                   .score = score_random,
                   .kind = Relative},

@@ -12,6 +12,9 @@
 
 namespace espalier {
 
+/// The control of every experiment: it protects nobody.
+inline constexpr std::string_view kRandomCriterion = "random";
+
 struct CriterionContext {
     std::int64_t layer = 0;
     std::uint64_t seed = 0;

@@ -105,7 +105,7 @@ private Q_SLOTS:
         std::size_t total = 0;
         std::set<std::size_t> sizes;
         for (const auto& [layer, row] : plan.layers) {
-            QVERIFY(row.kept.size() >= 8);
+            QVERIFY(row.kept.size() >= 6);
             total += row.kept.size();
             sizes.insert(row.kept.size());
         }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "model/moe_config.h"
+#include "prune/select_experts.h"
 #include "routing/expert_stats.h"
 
 /// Statistics and configs small enough to check by hand.
@@ -49,6 +51,16 @@ inline espalier::ExpertStats stats(std::vector<espalier::LayerStats> layers,
         stats.layers[static_cast<std::int64_t>(i)] = std::move(layers[i]);
     }
     return stats;
+}
+
+/// No super expert is protected.
+inline espalier::SelectOptions keeping(std::int64_t experts,
+                                       const std::string& criterion = "reap") {
+    espalier::SelectOptions options;
+    options.criterion = criterion;
+    options.keep.experts = experts;
+    options.protects_super_experts = false;
+    return options;
 }
 
 }  // namespace tiny

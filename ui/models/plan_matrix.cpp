@@ -86,7 +86,7 @@ void markUncertain(const PlanState& plan, const ExpertMatrix& shape, ExpertMarks
 std::vector<MatrixMetric> metricsOf(const ExpertData& data) {
     std::vector<MatrixMetric> metrics;
     for (const std::string& name : data.criteria) {
-        if (name == "random") continue;
+        if (name == kRandomCriterion) continue;
         const auto id = QString::fromStdString(name);
         const std::string_view description = find_criterion(name).description;
         metrics.push_back(
