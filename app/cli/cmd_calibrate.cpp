@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "pipeline/calibrate_sinks.h"
-#include "pipeline/calibrate_until_stable.h"
 #include "pipeline/output_place.h"
+#include "pipeline/run_calibration.h"
 #include "routing/stat_choice.h"
 
 namespace espalier::cli {
@@ -20,6 +20,7 @@ struct CalibrateOptions {
     std::vector<std::string> data;
     std::string shard;
     double stable_share = 0;
+    OwnTextOptions own_text;
     CalibrateRequest request;
 };
 
@@ -58,10 +59,9 @@ std::optional<Json> calibrate(const CalibrateOptions& options, const Session& se
     request.memory_budget = session.memory_budget;
     TerminalObserver observer;
     const CalibrateSinks sinks = report_calibration(observer, request.criterion);
-    const CalibrateResult result =
-        options.stable_share > 0
-            ? calibrate_until_stable(request, options.stable_share, sinks, session.stop)
-            : espalier::calibrate(request, sinks, session.stop);
+    const CalibrateResult result = run_calibration(
+        {.request = request, .stable_share = options.stable_share, .own_text = options.own_text},
+        sinks, session.stop);
     if (!session.json) {
         fmt::print("{}\n{:.1f} s, peak memory {}\n", result.out.string(), result.seconds,
                    memory_text(result.peak_bytes));
@@ -108,6 +108,15 @@ void add_calibrate(CLI::App& app, Chosen& chosen) {
                      "Ends early once the experts that REAP would keep at this share stay the same "
                      "when the data doubles, e.g. 0.5")
         ->check(CLI::Range(0.0, 1.0));
+    command
+        ->add_option("--own-text", options->own_text.share,
+                     "Share of the tokens that the model writes itself, going on from the texts: "
+                     "they are routed as its answers are")
+        ->check(CLI::Range(0.0, 0.5));
+    command
+        ->add_option("--own-text-seconds", options->own_text.seconds,
+                     "Time for that, at most; 0 = a tenth of what calibration should take")
+        ->check(CLI::NonNegativeNumber);
     command->add_option("--shard", options->shard,
                         "I/N: only this part of the windows; join with merge-stats");
     command->add_option("--out", request.out, "The statistics file")->required();

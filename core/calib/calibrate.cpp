@@ -147,6 +147,7 @@ Json Calibration::settings() const {
                                              : "file"}};
     if (!request_.mask.empty()) json["removed"] = request_.mask.removed;
     if (!request_.mask.output_scale.empty()) json["output_scale"] = request_.mask.output_scale;
+    if (!request_.own_text.empty()) json["own_tokens"] = data_.own_tokens;
     if (!request_.change.is_null()) json["change"] = request_.change;
     if (request_.shard_count > 1) {
         json["shard"] = {{"index", request_.shard_index}, {"count", request_.shard_count}};
@@ -297,6 +298,7 @@ CalibrateResult Calibration::run() {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     Json metrics = calibration_metrics(stats, num_tokens(), seconds);
     metrics["layers_resumed"] = resumed;
+    if (data_.own_tokens > 0) metrics["own_tokens"] = data_.own_tokens;
     return {.out = request_.out,
             .seconds = seconds,
             .peak_bytes = peak_.peak_anonymous_bytes(),

@@ -19,6 +19,8 @@ struct CalibrateRequest {
     std::vector<DataSource> data{};  ///< texts; needs the model's tokenizer
     /// Instead of `data`: JSON [[ids of a window], …], rows of any length.
     std::filesystem::path ids{};
+    /// What the model wrote itself, measured beside `data`; see own_text.h. Empty: nothing.
+    std::filesystem::path own_text{};
     std::filesystem::path out{};  ///< the statistics file; long vectors go beside it
 
     std::int64_t max_tokens = 0;  ///< budget over all data; 0 = everything

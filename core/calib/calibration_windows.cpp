@@ -9,6 +9,7 @@
 #include "base/file_hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "calib/own_text.h"
 #include "routing/expert_stats.h"
 #include "tokenizer/tokenizer.h"
 
@@ -129,6 +130,11 @@ CalibrationWindows read_calibration_windows(const CalibrateRequest& request,
         throw Error(ErrorCode::DataEmpty, "The calibration data holds no tokens.",
                     "Name files with text, or a larger --tokens.");
     }
+    if (request.own_text.empty()) return result;
+    const std::int64_t of_data = result.windows.num_tokens();
+    insert_own_text(read_own_text(request.own_text, source.hash()), result.windows);
+    result.own_tokens = result.windows.num_tokens() - of_data;
+    result.data_hash = sha256_of_text(result.data_hash + hash_of(result.windows));
     return result;
 }
 

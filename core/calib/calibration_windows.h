@@ -16,10 +16,12 @@ namespace espalier {
 struct CalibrationWindows {
     TokenWindows windows;
     std::string data_hash;
-    std::string tokenizer_hash;  ///< empty for given ids
+    std::string tokenizer_hash;   ///< empty for given ids
+    std::int64_t own_tokens = 0;  ///< that the model wrote itself, their beginnings included
 };
 
-/// Tokenises the request's data, or reads its ids. @throws Error DataLine, DataEmpty, FileMissing
+/// Tokenises the request's data, or reads its ids; with what the model wrote itself between them.
+/// @throws Error DataLine, DataEmpty, FileMissing; FileMalformed
 CalibrationWindows read_calibration_windows(const CalibrateRequest& request,
                                             const ModelSource& source);
 

@@ -1,11 +1,12 @@
 #include "pipeline/calibrate_stage.h"
 
 #include <fmt/format.h>
+#include <utility>
 
 #include "base/error.h"
 #include "calib/calibrate.h"
 #include "pipeline/calibrate_sinks.h"
-#include "pipeline/calibrate_until_stable.h"
+#include "pipeline/run_calibration.h"
 
 namespace espalier {
 namespace {
@@ -23,6 +24,14 @@ CalibrateRequest settings_of(const CalibrateConfig& config) {
     return request;
 }
 
+OwnTextOptions own_text_of(const CalibrateConfig& config, std::uint64_t seed) {
+    OwnTextOptions options;
+    options.share = config.own_text_share;
+    options.seconds = config.own_text_seconds;
+    options.seed = seed;
+    return options;
+}
+
 }  // namespace
 
 void validate(const CalibrateConfig& config) {
@@ -34,6 +43,7 @@ void validate(const CalibrateConfig& config) {
     CalibrateRequest request = settings_of(config);
     request.data.emplace_back();  // comes from the recipe
     try {
+        validate(own_text_of(config, 0));
         validate(request);
     } catch (const Error& error) {
         throw Error(ErrorCode::RunRecipe, error.what(), error.hint());
@@ -51,9 +61,10 @@ StageOutput run_calibrate(const StageContext& context, const CalibrateConfig& co
     const CalibrateSinks sinks =
         report_calibration(context.observer, request.criterion, context.index);
     const CalibrateResult result =
-        config.stable_share > 0
-            ? calibrate_until_stable(request, config.stable_share, sinks, context.stop)
-            : calibrate(request, sinks, context.stop);
+        run_calibration({.request = std::move(request),
+                         .stable_share = config.stable_share,
+                         .own_text = own_text_of(config, context.recipe.seed)},
+                        sinks, context.stop);
     StageOutput output;
     output.stats = result.out;
     output.metrics = result.metrics;

@@ -19,6 +19,8 @@ struct CalibrateConfig {
     std::string stats;
     std::string criterion = "reap";
     double stable_share = 0;
+    double own_text_share = 0;
+    double own_text_seconds = 0;
     bool operator==(const CalibrateConfig&) const = default;
 };
 
@@ -40,6 +42,11 @@ void visit_fields(Config& config, Visitor&& visit) {
     visit("stable_share", config.stable_share,
           "Ends early once the experts that REAP would keep at this share stay the same when the "
           "data doubles; 0 = reads all");
+    visit("own_text_share", config.own_text_share,
+          "Share of the tokens, up to 0.5, that the model writes itself, going on from the texts: "
+          "they are routed as its answers are; 0 = none");
+    visit("own_text_seconds", config.own_text_seconds,
+          "Time for that, at most; 0 = a tenth of what calibration should take");
 }
 
 /// @throws Error RunRecipe

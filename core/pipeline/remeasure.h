@@ -24,7 +24,8 @@ struct RemeasureRequest {
     std::uint64_t memory_budget = 0;
 };
 
-/// The request that repeats it; the model and where to write are still to be named.
+/// The request that repeats it, on its data without what the model wrote itself; the model and
+/// where to write are still to be named.
 CalibrateRequest calibration_as_before(const RemeasureRequest& from);
 
 /// Measures a model again while a plan's experts alone are used; see ProgressiveInput::remeasure.

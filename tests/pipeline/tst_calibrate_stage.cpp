@@ -40,6 +40,8 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(Error, stage.validate(Json{{"criterion", "luck"}}));
         QVERIFY_THROWS_EXCEPTION(Error, stage.validate(Json{{"tokenz", 1000}}));
         QVERIFY_THROWS_EXCEPTION(Error, stage.validate(Json{{"compute_dtype", "F16"}}));
+        QVERIFY_THROWS_EXCEPTION(Error, stage.validate(Json{{"own_text_share", 0.6}}));
+        QVERIFY_THROWS_EXCEPTION(Error, stage.validate(Json{{"own_text_seconds", -1}}));
     }
 
     void the_stage_leaves_statistics() {
@@ -80,6 +82,37 @@ private Q_SLOTS:
             for (const double share : layer.load) load += share;
             QVERIFY(std::abs(load - 1) < 1e-9);
         }
+    }
+
+    void the_model_may_write_some_of_the_text() {
+        const QTemporaryDir folder;
+        const fs::path path = folder.path().toStdString();
+        const fs::path sample = ESPALIER_SAMPLE;
+        Recipe recipe;
+        recipe.model = sample / "model";
+        recipe.data = {{.path = sample / "calibration" / "python.txt", .task = "python"}};
+        recipe.stages = {{.stage = "calibrate",
+                          .config = Json{{"tokens", 2048},
+                                         {"context", 128},
+                                         {"own_text_share", 0.2},
+                                         {"own_text_seconds", 1000}}}};
+        RunState state;
+        state.original = recipe.model;
+        state.model = recipe.model;
+        Recorder observer;
+        const StageContext context{.recipe = recipe,
+                                   .entry = recipe.stages[0],
+                                   .index = 0,
+                                   .state = state,
+                                   .folder = path,
+                                   .observer = observer,
+                                   .stop = {}};
+        const StageOutput output = find_stage("calibrate").run(context);
+        QVERIFY(fs::exists(path / "stats.own.json"));
+        const auto own = output.metrics.at("own_tokens").get<std::int64_t>();
+        QVERIFY(own >= 512 && own < 512 + 128);
+        QCOMPARE(output.metrics.at("tokens").get<std::int64_t>(), 2048 + own);
+        QCOMPARE(observer.fraction, 1.0);
     }
 };
 
