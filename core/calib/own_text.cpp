@@ -27,8 +27,6 @@ using Clock = std::chrono::steady_clock;
 /// Tokens of a window that the model goes on from, and the fewest that are worth a window.
 constexpr std::size_t kBeginning = 64;
 constexpr std::size_t kLeast = 16;
-/// Of calibration and texts together.
-constexpr double kShareOfTime = 0.1;
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -97,13 +95,14 @@ private:
         const auto& window =
             *std::max_element(data_.windows.windows.begin(), data_.windows.windows.end(),
                               [](const auto& a, const auto& b) { return a.size() < b.size(); });
+        model.set_arithmetic(Arithmetic::BFloat16);  // as the layers will compute
         KvCache cache(model.config());
         const Clock::time_point start = Clock::now();
         model.forward(window, cache, LogitsFor::LastToken, nullptr, stop_);
         throw_if_stopped(stop_);
         const double all = seconds_since(start) * static_cast<double>(data_.windows.num_tokens()) /
                            static_cast<double>(window.size());
-        return all * kShareOfTime / (1 - kShareOfTime);
+        return all * kOwnTextTime;
     }
 
     /// All windows, the same each time.

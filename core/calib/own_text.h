@@ -46,4 +46,7 @@ void insert_own_text(const OwnText& text, TokenWindows& windows);
 /// @throws Error UsageInvalid
 void validate(const OwnTextOptions& options);
 
+/// A tenth of calibration and texts together, as a share of the calibration's time.
+inline constexpr double kOwnTextTime = 1.0 / 9;
+
 }  // namespace espalier

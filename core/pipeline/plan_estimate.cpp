@@ -8,6 +8,7 @@
 #include "base/size_text.h"
 #include "base/thread_pool.h"
 #include "calib/calibration_memory.h"
+#include "calib/own_text.h"
 #include "calib/worker_memory.h"
 #include "eval/mask_probe.h"
 #include "eval/repetition.h"
@@ -103,6 +104,10 @@ private:
                                                   worker_bytes(config_, extent, stats);
         estimate.seconds = forward_seconds(tokens);
         calibration_ = estimate;
+        if (config.value("own_text_share", 0.0) > 0) {
+            const double seconds = config.value("own_text_seconds", 0.0);
+            estimate.seconds += seconds > 0 ? seconds : estimate.seconds * kOwnTextTime;
+        }
         return estimate;
     }
 

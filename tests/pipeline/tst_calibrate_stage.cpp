@@ -32,6 +32,21 @@ public:
 class TestCalibrateStage : public QObject {
     Q_OBJECT
 
+private:
+    static StageOutput run(const Recipe& recipe, const fs::path& folder, Recorder& observer) {
+        RunState state;
+        state.original = recipe.model;
+        state.model = recipe.model;
+        const StageContext context{.recipe = recipe,
+                                   .entry = recipe.stages[0],
+                                   .index = 0,
+                                   .state = state,
+                                   .folder = folder,
+                                   .observer = observer,
+                                   .stop = {}};
+        return find_stage("calibrate").run(context);
+    }
+
 private Q_SLOTS:
     void refuses_what_it_cannot_do() {
         const Stage& stage = find_stage("calibrate");
@@ -55,18 +70,8 @@ private Q_SLOTS:
         recipe.stages = {
             {.stage = "calibrate",
              .config = Json{{"tokens", 4096}, {"context", 256}, {"holds_out_probe", false}}}};
-        RunState state;
-        state.original = recipe.model;
-        state.model = recipe.model;
         Recorder observer;
-        const StageContext context{.recipe = recipe,
-                                   .entry = recipe.stages[0],
-                                   .index = 0,
-                                   .state = state,
-                                   .folder = path,
-                                   .observer = observer,
-                                   .stop = {}};
-        const StageOutput output = find_stage("calibrate").run(context);
+        const StageOutput output = run(recipe, path, observer);
         QCOMPARE(output.stats.parent_path(), path);
         const SafetensorsFile stats(output.stats);
         for (const char* name :
@@ -96,18 +101,8 @@ private Q_SLOTS:
                                          {"context", 128},
                                          {"own_text_share", 0.2},
                                          {"own_text_seconds", 1000}}}};
-        RunState state;
-        state.original = recipe.model;
-        state.model = recipe.model;
         Recorder observer;
-        const StageContext context{.recipe = recipe,
-                                   .entry = recipe.stages[0],
-                                   .index = 0,
-                                   .state = state,
-                                   .folder = path,
-                                   .observer = observer,
-                                   .stop = {}};
-        const StageOutput output = find_stage("calibrate").run(context);
+        const StageOutput output = run(recipe, path, observer);
         QVERIFY(fs::exists(path / "stats.own.json"));
         const auto own = output.metrics.at("own_tokens").get<std::int64_t>();
         QVERIFY(own >= 512 && own < 512 + 128);

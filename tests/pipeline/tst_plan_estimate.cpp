@@ -61,6 +61,20 @@ private Q_SLOTS:
                 estimate_plan(recipe, *model, 1).seconds);
     }
 
+    void what_is_measured_besides_takes_its_time() {
+        Recipe recipe = load_recipe(fs::path(ESPALIER_SAMPLE) / "recipe.json");
+        const auto model = ModelSource::open(recipe.model);
+        const PlanEstimate plain = estimate_plan(recipe, *model);
+        recipe.stages[0].config["own_text_share"] = 0.2;
+        recipe.stages[1].config["sequential"] = true;
+        const PlanEstimate more = estimate_plan(recipe, *model);
+        QVERIFY(more.stages[0].seconds > plain.stages[0].seconds);
+        QVERIFY(more.stages[1].seconds > plain.stages[1].seconds + plain.stages[0].seconds);
+        QVERIFY(more.stages[1].peak_bytes > plain.stages[0].peak_bytes);
+        QVERIFY(more.disk_bytes > plain.disk_bytes);
+        QCOMPARE(more.result_bytes, plain.result_bytes);
+    }
+
     void a_disk_that_is_too_small_is_told_before() {
         PlanEstimate plan;
         plan.stages = {{"prune", 1ULL << 60, 0, 0, 0}, {"quantize", 1, 0, 0, 0}};

@@ -27,7 +27,6 @@
 #include "experts_fixture.h"
 #include "model/model_source.h"
 #include "pipeline/probe_windows.h"
-#include "pipeline/stage.h"
 #include "ui/models/expert_matrix_model.h"
 #include "ui/pages/experts_page.h"
 #include "ui/widgets/banner.h"
@@ -490,41 +489,6 @@ private Q_SLOTS:
         dialog->close();
         QTRY_COMPARE(session().plan().chooser, std::string("diff"));
         QCOMPARE(keptOf(session().plan()), keptOf(plan));
-    }
-
-    void collecting_tells_its_cost_first() {
-        open();
-        page().openModel(sampleModel());
-        QTRY_VERIFY(session().data() != nullptr);
-        m_fixture->click("exp_src_collect_btn");
-        auto* sheet = m_fixture->find("dlgCollect");
-        auto* cost = m_fixture->find<InfoView>("dlgCollect_cost_view");
-        QTRY_VERIFY(!cost->value(QStringLiteral("time")).isEmpty());
-        QVERIFY(!cost->value(QStringLiteral("memory")).isEmpty());
-        QCOMPARE(m_fixture->find<QTableView>("dlgCollect_texts_table")->model()->rowCount(), 3);
-        m_fixture->shootBoth(QStringLiteral("experts-collect"), sheet);
-        QTest::keyClick(sheet, Qt::Key_Escape);
-    }
-
-    void collected_statistics_show_when_they_are_there() {
-        try {
-            find_stage("calibrate");
-        } catch (const Error& error) {
-            QSKIP(error.what());  // built without libtorch
-        }
-        open();
-        page().openModel(sampleModel());
-        QTRY_VERIFY(session().data() != nullptr);
-        m_fixture->click("exp_none_collect_btn");
-        m_fixture->find<QSpinBox>("dlgCollect_tokens_spin")->setValue(4000);
-        m_fixture->click("dlgCollect_start_btn");
-        QTRY_COMPARE_WITH_TIMEOUT(m_fixture->runs().state(), JobState::Finished, 120'000);
-        QTRY_VERIFY(session().data()->hasStats());
-        QTRY_COMPARE(session().plan().chooser, std::string("reap"));
-        QVERIFY(session().data()->stats.total_tokens() <= 4000);
-        // With the texts that it was collected on, plans can be measured on what was kept out.
-        QCOMPARE(session().probeSource().data.size(), 3U);
-        QVERIFY(!session().data()->stats.layers.at(0).top_contexts.empty());
     }
 
     void a_run_leads_to_its_statistics() {

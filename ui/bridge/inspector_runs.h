@@ -18,8 +18,9 @@ struct CollectDraft {
     std::vector<DataSource> data;
     std::int64_t tokens = 250'000;
     std::int64_t context = 2048;
-    bool gathersAll = false;  ///< what the costlier criteria need, too
-    bool endsEarly = false;   ///< once half of the experts would be chosen as before
+    bool gathersAll = false;     ///< what the costlier criteria need, too
+    bool endsEarly = false;      ///< once half of the experts would be chosen as before
+    bool writesOwnText = false;  ///< the model adds what it makes of them
 };
 
 /// The stage calibrate alone.

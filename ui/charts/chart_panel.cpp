@@ -30,17 +30,6 @@ namespace {
 /// Fewer, and the letters of axes and legend leave nothing for the drawing.
 constexpr int leastChartLines = 12;
 
-void themeAxis(QValueAxis& axis, const Colors& c, const QFont& font) {
-    axis.setLabelsColor(c.text2);
-    axis.setTitleBrush(c.text2);
-    axis.setLinePenColor(c.border);
-    QColor grid = c.border;
-    grid.setAlphaF(0.25F);
-    axis.setGridLineColor(grid);
-    axis.setLabelsFont(captionFont(font));
-    axis.setTitleFont(captionFont(font));
-}
-
 }  // namespace
 
 ChartPanel::ChartPanel(const QString& name, const QString& title, QWidget* parent)
@@ -193,13 +182,25 @@ void ChartPanel::showCurrentView() {
     if (hadFocus) chosen->setFocus();
 }
 
+void ChartPanel::paintAxis(QAbstractAxis& axis) const {
+    const Colors& c = colors(palette());
+    axis.setLabelsColor(c.text2);
+    axis.setTitleBrush(c.text2);
+    axis.setLinePenColor(c.border);
+    QColor grid = c.border;
+    grid.setAlphaF(0.25F);
+    axis.setGridLineColor(grid);
+    axis.setLabelsFont(captionFont(font()));
+    axis.setTitleFont(captionFont(font()));
+}
+
 void ChartPanel::applyTheme() {
     const Colors& c = colors(palette());
     m_chart->setBackgroundBrush(c.surface);
     m_chart->legend()->setLabelColor(c.text2);
     m_chart->legend()->setFont(captionFont(font()));
-    themeAxis(*m_xAxis, c, font());
-    themeAxis(*m_yAxis, c, font());
+    paintAxis(*m_xAxis);
+    paintAxis(*m_yAxis);
     m_view->setBackgroundBrush(c.surface);
     m_title->setFont(headingFont(font()));
     m_stack->setMinimumHeight(m_leastLines * fontMetrics().lineSpacing());

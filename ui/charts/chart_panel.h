@@ -6,6 +6,7 @@
 
 #include "ui/charts/chart_table_model.h"
 
+class QAbstractAxis;
 class QChart;
 class QChartView;
 class QHBoxLayout;
@@ -49,6 +50,8 @@ protected:
     void setTable(ChartTable table);
     /// Colours of the series; called when they or the theme change.
     virtual void paintSeries() = 0;
+    /// As both axes that are there from the start.
+    void paintAxis(QAbstractAxis& axis) const;
     void applyTheme();
 
 private:

@@ -14,7 +14,6 @@
 
 #include "ui/charts/axis_fit.h"
 #include "ui/theme/colors.h"
-#include "ui/theme/metrics.h"
 
 namespace espalier::ui {
 namespace {
@@ -133,14 +132,7 @@ void GateHistogram::paintSeries() {
     m_bars->setBrush(c.seriesFor(SeriesMeaning::Compressed).color);
     m_bars->setPen(QPen(c.surface, 1));
     m_powers->setTitleText(tr("tokens"));
-    for (QCategoryAxis* axis : {m_gates, m_powers}) {
-        axis->setLabelsColor(c.text2);
-        axis->setTitleBrush(c.text2);
-        axis->setTitleFont(captionFont(font()));
-        axis->setLabelsFont(captionFont(font()));
-        axis->setLinePenColor(c.border);
-        axis->setGridLineColor(yAxis().gridLineColor());
-    }
+    for (QCategoryAxis* axis : {m_gates, m_powers}) paintAxis(*axis);
 }
 
 }  // namespace espalier::ui

@@ -13,7 +13,6 @@
 
 #include "ui/charts/axis_fit.h"
 #include "ui/theme/colors.h"
-#include "ui/theme/metrics.h"
 
 namespace espalier::ui {
 namespace {
@@ -152,11 +151,7 @@ void LayerChart::paintSeries() {
     const SeriesStyle& cut = c.seriesFor(SeriesMeaning::Limit);
     m_mass->setPen(QPen(mass.color, 2, mass.dash));
     m_cut->setPen(QPen(cut.color, 2, cut.dash));
-    m_share->setLabelsColor(c.text2);
-    m_share->setTitleBrush(c.text2);
-    m_share->setLinePenColor(c.border);
-    m_share->setLabelsFont(captionFont(font()));
-    m_share->setTitleFont(captionFont(font()));
+    paintAxis(*m_share);
 }
 
 }  // namespace espalier::ui

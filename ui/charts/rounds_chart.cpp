@@ -11,7 +11,6 @@
 
 #include "ui/charts/axis_fit.h"
 #include "ui/theme/colors.h"
-#include "ui/theme/metrics.h"
 
 namespace espalier::ui {
 
@@ -105,11 +104,7 @@ void RoundsChart::paintSeries() {
     const SeriesStyle& recall = c.seriesFor(SeriesMeaning::Routing);
     m_kl->setPen(QPen(kl.color, 2, kl.dash));
     m_recall->setPen(QPen(recall.color, 2, recall.dash));
-    m_share->setLabelsColor(c.text2);
-    m_share->setTitleBrush(c.text2);
-    m_share->setLinePenColor(c.border);
-    m_share->setLabelsFont(captionFont(font()));
-    m_share->setTitleFont(captionFont(font()));
+    paintAxis(*m_share);
 }
 
 }  // namespace espalier::ui

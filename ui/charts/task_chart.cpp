@@ -12,7 +12,6 @@
 
 #include "ui/charts/axis_fit.h"
 #include "ui/theme/colors.h"
-#include "ui/theme/metrics.h"
 
 namespace espalier::ui {
 namespace {
@@ -79,9 +78,7 @@ void TaskChart::paintSeries() {
     m_expert->setPen(Qt::NoPen);
     m_mean->setBrush(QBrush(other, Qt::BDiagPattern));
     m_mean->setPen(QPen(other, 1));
-    m_tasks->setLabelsColor(c.text2);
-    m_tasks->setLabelsFont(captionFont(font()));
-    m_tasks->setLinePenColor(c.border);
+    paintAxis(*m_tasks);
 }
 
 }  // namespace espalier::ui

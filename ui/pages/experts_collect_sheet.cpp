@@ -12,6 +12,7 @@
 #include "ui/bridge/sample.h"
 #include "ui/models/data_files_model.h"
 #include "ui/models/format.h"
+#include "ui/theme/metrics.h"
 #include "ui/widgets/field.h"
 #include "ui/widgets/file_dialogs.h"
 #include "ui/widgets/info_view.h"
@@ -47,7 +48,8 @@ ExpertsCollectSheet::ExpertsCollectSheet(const Services& services, const QString
         m_timer.start();
     });
     connect(m_tokens, &QSpinBox::valueChanged, &m_timer, qOverload<>(&QTimer::start));
-    connect(m_all, &QCheckBox::toggled, &m_timer, qOverload<>(&QTimer::start));
+    for (QCheckBox* box : {m_all, m_own})
+        connect(box, &QCheckBox::toggled, &m_timer, qOverload<>(&QTimer::start));
     const auto sample = sampleFolder();
     if (sample && model.startsWith(*sample)) {
         m_texts->setSources(sampleDraft(*sample).data);
@@ -74,6 +76,11 @@ void ExpertsCollectSheet::buildLayout() {
     m_early->setToolTip(
         tr("Measures on an eighth of the texts, then on twice as much and so on, until the same "
            "half of the experts would be kept as before. The model is read once for each."));
+    m_own = new QCheckBox(tr("Let the model write some of the text"));
+    m_own->setObjectName(QStringLiteral("dlgCollect_own_chk"));
+    m_own->setToolTip(
+        tr("It goes on from the beginnings of your texts, for a tenth of the time. Its own words "
+           "are routed as its answers will be."));
     m_cost = new InfoView(QStringLiteral("dlgCollect_cost_view"));
     m_cost->setAccessibleName(tr("Predicted cost"));
     content().addWidget(new TextLabel(
@@ -82,8 +89,10 @@ void ExpertsCollectSheet::buildLayout() {
            "use show as important. A tenth of the texts is kept out, to measure plans on.")));
     content().addWidget(makeTexts());
     content().addWidget(new Field(tr("&Tokens to measure on"), m_tokens));
-    content().addWidget(m_all);
-    content().addWidget(m_early);
+    auto* boxes = new QVBoxLayout;
+    boxes->setSpacing(space::controls);
+    for (QCheckBox* box : {m_all, m_early, m_own}) boxes->addWidget(box);
+    content().addLayout(boxes);
     content().addWidget(m_cost);
     addButtons();
 }
@@ -124,7 +133,8 @@ CollectDraft ExpertsCollectSheet::draft() const {
             .data = m_texts->sources(),
             .tokens = m_tokens->value(),
             .gathersAll = m_all->isChecked(),
-            .endsEarly = m_early->isChecked()};
+            .endsEarly = m_early->isChecked(),
+            .writesOwnText = m_own->isChecked()};
 }
 
 void ExpertsCollectSheet::estimate() {

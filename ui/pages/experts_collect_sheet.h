@@ -40,6 +40,7 @@ private:
     QSpinBox* m_tokens;
     QCheckBox* m_all;
     QCheckBox* m_early;
+    QCheckBox* m_own;
     InfoView* m_cost;
     QTimer m_timer;
 };
