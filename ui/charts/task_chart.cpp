@@ -37,7 +37,7 @@ TaskChart::TaskChart(const QString& name, QWidget* parent)
     chart().addAxis(m_tasks, Qt::AlignBottom);
     m_series->attachAxis(m_tasks);
     m_series->attachAxis(&yAxis());
-    yAxis().setTitleText(tr("share, %"));
+    yAxis().setTitleText(tr("%"));
     yAxis().setLabelFormat(QStringLiteral("%.3g"));
     m_tasks->setGridLineVisible(false);
     setEmptyText(tr("These statistics were gathered on a single task."));

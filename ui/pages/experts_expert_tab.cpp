@@ -22,7 +22,9 @@
 namespace espalier::ui {
 namespace {
 
-constexpr int linesOfTables = 7;
+/// So that the plan below stays in sight in a window of the default size.
+constexpr int linesOfTables = 6;
+constexpr int linesOfCharts = 8;
 
 }  // namespace
 
@@ -72,6 +74,8 @@ void ExpertsExpertTab::buildLayout() {
     m_rows->setAccessibleName(tr("What this expert does"));
     m_tasks = new TaskChart(QStringLiteral("exp_expert_tasks_chart"));
     m_tasks->setEmptyText(tr("These statistics do not tell tasks apart."));
+    for (ChartPanel* chart : {static_cast<ChartPanel*>(m_gates), static_cast<ChartPanel*>(m_tasks)})
+        chart->setLeastLines(linesOfCharts);
     m_texts = new QTableView;
     m_texts->setObjectName(QStringLiteral("exp_expert_texts_table"));
     m_texts->setAccessibleName(tr("Strongest tokens"));
@@ -84,15 +88,15 @@ void ExpertsExpertTab::buildLayout() {
     m_columns->addWidget(m_tasks, 1);
     m_lists = new QBoxLayout(QBoxLayout::LeftToRight);
     m_lists->setSpacing(space::groups);
-    m_lists->addWidget(m_rows, 1, Qt::AlignTop);
+    m_lists->addWidget(m_texts, 2);
     m_lists->addWidget(makePartners(), 1);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, space::controls, 0, 0);
     layout->setSpacing(space::controls);
     layout->addWidget(makeChoice());
-    layout->addLayout(m_columns, 1);
-    layout->addLayout(m_lists);
-    layout->addWidget(m_texts);
+    layout->addLayout(m_columns, 2);
+    layout->addWidget(m_rows);
+    layout->addLayout(m_lists, 1);
 }
 
 QTableView* ExpertsExpertTab::makePartners() {
@@ -101,8 +105,7 @@ QTableView* ExpertsExpertTab::makePartners() {
     table->setAccessibleName(tr("Experts that fire with it"));
     table->setModel(m_partners);
     setUpTable(*table);
-    // More would be taken from the charts above.
-    table->setFixedHeight(linesOfTables * fontMetrics().lineSpacing());
+    table->setMinimumHeight(linesOfTables * fontMetrics().lineSpacing());
     connect(table, &QTableView::activated, this, [this](const QModelIndex& index) {
         Q_EMIT expertChosen(m_partners->expert(index.row()).cell);
     });
