@@ -53,7 +53,12 @@ std::optional<Json> calibrate(const CalibrateOptions& options, const Session& se
                     "Name texts with --data [TASK=]FILE, or token ids with --ids FILE.");
     }
     require_apart(request.out, {request.model, request.ids, named_probe(request)});
-    for (const DataSource& source : request.data) require_apart(request.out, {source.path});
+    for (const DataSource& source : request.data) {
+        require_apart(request.out, {source.path});
+        if (options.own_text.share > 0) {
+            require_apart(own_text_file(request.out), {source.path});
+        }
+    }
     if (!options.shard.empty()) parse_shard(options.shard, request);
     request.num_threads = session.num_threads;
     request.memory_budget = session.memory_budget;

@@ -45,6 +45,11 @@ void SelectionOptions::add_to(CLI::App& command) {
     command.add_option("--scope", scope, "layers: as many in each; across: as many on the mean")
         ->check(CLI::IsMember({"layers", "across"}))
         ->capture_default_str();
+    command
+        .add_option("--lowest", select.lowest,
+                    "With across: the fewest experts that a layer keeps; 0 = a quarter, or with "
+                    "auto half as many again as each token is sent to")
+        ->check(CLI::NonNegativeNumber);
     command.add_flag("--pad-to-uniform", select.pads_to_uniform,
                      "With across: smaller layers are filled up to the largest one's number");
     command.add_option("--task-weight", task_weights,

@@ -148,6 +148,7 @@ private:
         SelectOptions options = input_.options;
         options.criterion = criterion.name;
         options.scope = scope;
+        options.lowest = lowest();
         return {std::string(criterion.name),
                 kept_of(select_experts(input_.stats, input_.model.config(), options))};
     }
@@ -188,6 +189,12 @@ private:
         return true;
     }
 
+    std::int64_t lowest() const {
+        const RouterConfig& router = input_.model.config().router;
+        return input_.options.lowest > 0 ? lowest_asked(input_.options.lowest, router)
+                                         : lowest_measured(router);
+    }
+
     ExpertMask mask_of(const KeptExperts& kept) const {
         ExpertPlan plan;
         for (const auto& [layer, experts] : kept) plan.layers[layer].kept = experts;
@@ -202,7 +209,7 @@ private:
                             .forced_out = {},
                             .moves_between_layers = input_.options.scope == SelectScope::Across &&
                                                     router.num_groups == 1,
-                            .least = lowest_measured(router)};
+                            .least = lowest()};
         for (const auto& [layer, wish] : input_.options.wishes) {
             limits.locked[layer] = wish.locked;
             limits.forced_out[layer] = wish.forced_out;

@@ -47,9 +47,9 @@ std::uint64_t search_bytes(const MoeConfig& config, std::int64_t tokens);
 /// The experts whose removal moves the model's predictions least, found by measuring: see
 /// search_plan(). On the windows that the search does not see, no criterion alone may cost less by
 /// more than chance, or the best of those is taken. With the scope Across experts may stay in
-/// one layer for others in another, down to lowest_measured(). The cost is expanded by the torch
-/// module, and measured in Arithmetic::BFloat16, which leaves its mean as it is and takes a third
-/// of the time.
+/// one layer for others in another, down to lowest_measured() unless the options say otherwise. The
+/// cost is expanded by the torch module, and measured in Arithmetic::BFloat16, which leaves its
+/// mean as it is and takes a third of the time.
 ///
 /// The plan's reasons tell it under "search": {"start", "kept" ("search", or the criterion taken
 /// instead), "seconds", "measurements", "expansions", "swaps", "moves", "exhausted", "kl",

@@ -84,6 +84,7 @@ SelectOptions select_options(const PruneConfig& config) {
     options.champion_share = config.champion_share;
     options.accept = config.accept;
     options.scope = parse_scope(config.scope);
+    options.lowest = config.lowest;
     options.pads_to_uniform = config.pads_to_uniform;
     options.task_weights = parse_task_weights(config.task_weights);
     options.task_mix = parse_task_mix(config.task_mix);
@@ -269,6 +270,11 @@ void validate(const PruneConfig& config) {
         throw Error(ErrorCode::RunRecipe,
                     fmt::format("Stage prune: \"keep_ratio\" is {}.", config.keep_ratio),
                     "Enter a share above 0 and up to 1.");
+    }
+    if (config.lowest < 0) {
+        throw Error(ErrorCode::RunRecipe,
+                    fmt::format("Stage prune: \"lowest\" is {}.", config.lowest),
+                    "Enter the fewest experts of a layer, or 0 for the usual number.");
     }
     if (config.keep_experts < 0) {
         throw Error(ErrorCode::RunRecipe,

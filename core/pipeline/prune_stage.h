@@ -23,6 +23,7 @@ struct PruneConfig {
     bool sequential = false;
     double champion_share = 0.03;
     std::string scope = "layers";
+    std::int64_t lowest = 0;
     bool pads_to_uniform = false;
     bool native = false;
     std::string task_weights;
@@ -72,6 +73,9 @@ void visit_fields(Config& config, Visitor&& visit) {
     visit(
         "scope", config.scope,
         "layers: as many experts in each; across: as many on the mean, fewer where they cost less");
+    visit("lowest", config.lowest,
+          "With across: the fewest experts that a layer keeps; 0 = a quarter, or with auto half as "
+          "many again as each token is sent to");
     visit("pads_to_uniform", config.pads_to_uniform,
           "With across: smaller layers are filled up to the largest one's number");
     visit("native", config.native,

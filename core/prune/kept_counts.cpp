@@ -79,6 +79,12 @@ std::int64_t lowest_across(const RouterConfig& router) {
     return lowest_from((router.num_experts + kFewestDivisor - 1) / kFewestDivisor, router);
 }
 
+std::int64_t lowest_asked(std::int64_t asked, const RouterConfig& router) {
+    if (asked == 0) return lowest_across(router);
+    require_can_keep(asked, router);
+    return asked;
+}
+
 std::int64_t lowest_measured(const RouterConfig& router) {
     return std::min(lowest_from((3 * router.top_k + 1) / 2, router), lowest_across(router));
 }

@@ -28,9 +28,11 @@ void require_can_keep(std::int64_t kept, const RouterConfig& router);
 /// The fewest experts that keep `ids` all and every group's share: the fullest group decides.
 std::int64_t fewest_for(std::span<const std::int32_t> ids, const RouterConfig& router);
 
-/// The fewest that a layer is left with where layers may differ: a quarter, and what its router
-/// needs.
+/// The fewest that a layer is left with where layers may differ, unless a user says otherwise: a
+/// quarter, and what its router needs.
 std::int64_t lowest_across(const RouterConfig& router);
+/// @param asked 0: lowest_across() @throws Error RunRecipe for fewer than can be kept
+std::int64_t lowest_asked(std::int64_t asked, const RouterConfig& router);
 
 /// The same where removals are measured in place of estimated: half as many again as a token is
 /// sent to, as the router should still have a choice.

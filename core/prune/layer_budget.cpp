@@ -68,11 +68,11 @@ std::vector<std::vector<std::int32_t>> by_group(const BudgetLayer& layer,
 }
 
 Ladder ladder_of(std::int64_t index, const BudgetLayer& layer, const BudgetCost& cost,
-                 const RouterConfig& router) {
+                 const RouterConfig& router, std::int64_t lowest) {
     const auto groups = by_group(layer, router);
     const std::int64_t forced =
         fewest_for(std::span(layer.leaving).first(layer.num_forced_out), router);
-    const std::int64_t most = std::max(router.num_experts - lowest_across(router), forced);
+    const std::int64_t most = std::max(router.num_experts - lowest, forced);
     auto steps = static_cast<std::size_t>(most / router.num_groups);
     for (const auto& group : groups) steps = std::min(steps, group.size());
     Ladder ladder;
@@ -104,13 +104,13 @@ Ladder* cheapest(std::vector<Ladder>& ladders) {
 
 LayerBudget share_layer_budget(const std::map<std::int64_t, BudgetLayer>& layers,
                                const BudgetCost& cost, const RouterConfig& router,
-                               std::int64_t kept) {
+                               std::int64_t kept, std::int64_t lowest) {
     std::vector<Ladder> ladders;
     const auto count = static_cast<std::int64_t>(layers.size());
     std::int64_t steps_left = count * (router.num_experts - kept) / router.num_groups;
     std::int64_t possible = 0;
     for (const auto& [index, layer] : layers) {
-        ladders.push_back(ladder_of(index, layer, cost, router));
+        ladders.push_back(ladder_of(index, layer, cost, router, lowest));
         Ladder& ladder = ladders.back();
         possible += static_cast<std::int64_t>(ladder.steps());
         ladder.at = std::min(ladder.forced, ladder.steps());
@@ -120,8 +120,8 @@ LayerBudget share_layer_budget(const std::map<std::int64_t, BudgetLayer>& layers
     if (wanted > possible) {
         const std::int64_t least = count * router.num_experts - possible * router.num_groups;
         refuse(fmt::format("{} experts a layer cannot be kept across the layers: what must stay, "
-                           "and a quarter of each layer, are {} of {}.",
-                           kept, least, count * router.num_experts),
+                           "and {} of each layer, are {} of {}.",
+                           kept, lowest, least, count * router.num_experts),
                nearest_kept(kept, router, (least + count - 1) / count));
     }
     if (steps_left < 0) {

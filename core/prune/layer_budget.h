@@ -35,11 +35,11 @@ struct LayerBudget {
 /// scores that are norms, their sum for energies, the joint energy for a pairwise criterion; these
 /// over E||h||^2 of the layer, or else late layers with their long streams would never be cut.
 /// Greedy is optimal as long as a layer's steps grow dearer, which they do in the order of the
-/// scores. No layer goes below lowest_across(), unless so many are forced out.
+/// scores. No layer goes below `lowest`, unless so many are forced out.
 /// @throws Error RunRecipe if E||h||^2 was not gathered, or the budget cannot be met: it names the
 /// nearest that can
 LayerBudget share_layer_budget(const std::map<std::int64_t, BudgetLayer>& layers,
                                const BudgetCost& cost, const RouterConfig& router,
-                               std::int64_t kept);
+                               std::int64_t kept, std::int64_t lowest);
 
 }  // namespace espalier

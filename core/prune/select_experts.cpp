@@ -246,7 +246,8 @@ std::map<std::int64_t, std::int64_t> layer_counts(const Selection& all, std::int
     std::map<std::int64_t, BudgetLayer> layers;
     for (const auto& [index, count] : counts) layers[index] = budget_layer(all, index);
     const LayerBudget budget =
-        share_layer_budget(layers, all.judging.cost(), all.config.router, kept);
+        share_layer_budget(layers, all.judging.cost(), all.config.router, kept,
+                           lowest_asked(all.options.lowest, all.config.router));
     story = {{"scope", "across"}, {"layers", Json::array()}};
     std::int64_t most = 0;
     for (const auto& [index, count] : budget.kept) {

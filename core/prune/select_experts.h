@@ -57,6 +57,7 @@ struct SelectOptions {
     std::vector<std::string> accept;           ///< goes into the plan
     std::map<std::int64_t, LayerPlan> wishes;  ///< the user's `locked` and `forced_out` by layer
     SelectScope scope = SelectScope::Layers;
+    std::int64_t lowest = 0;  ///< Across: what no layer goes below; 0: lowest_across()
     /// Across: smaller layers get their next best experts back, up to the largest layer's number.
     bool pads_to_uniform = false;
     std::map<std::string, double> task_weights;  ///< by label; those not named weigh nothing

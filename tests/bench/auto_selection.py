@@ -8,6 +8,7 @@ table; an hour on two cores for one calibration.
                                                       [--calibrated-on mix python] [--keep 24 16 8] [--scopes layers across]
 """
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLI = os.environ.get("ESPALIER_CLI", ROOT / "build/release/bin/espalier-cli")
 SAMPLE = ROOT / "resources/sample"
+LOWEST = 6  # experts of a layer that a search leaves: half as many again as the router selects
 
 
 def cli(threads, *arguments):
@@ -66,13 +68,16 @@ def main():
                 auto = divergence(threads, plan, texts)
                 # The best criteria by the search's texts and by the probe set: which is best of all is seen here.
                 singles = {}
+                # As they choose by default, and allowed to empty a layer as far as the search may.
+                limits = [0] if scope == "layers" else [0, LOWEST]
                 rows = [row for row in search["candidates"] if row["scope"] == scope]
                 ranked = [row["criterion"] for key in ("kl", "unseen_kl")
                           for row in sorted(rows, key=lambda row: row[key])[:options.singles]]
-                for criterion in dict.fromkeys(ranked):
-                    single = folder / f"{name}-{keep}-{scope}-{criterion}.json"
-                    cli(threads, *choice, "--criterion", criterion, "--out", single)
-                    singles[criterion] = divergence(threads, single, texts)
+                for criterion, lowest in itertools.product(dict.fromkeys(ranked), limits):
+                    single = folder / f"{name}-{keep}-{scope}-{criterion}-{lowest}.json"
+                    cli(threads, *choice, "--criterion", criterion, "--lowest", lowest, "--out", single)
+                    title = criterion if lowest == 0 else f"{criterion}, at least {lowest}"
+                    singles[title] = divergence(threads, single, texts)
                 best = min(singles, key=singles.get)
                 print(f"| {name} | {keep} of 32 | {'alike' if scope == 'layers' else 'differ'} | {best} | {singles[best]:.4f} | "
                       f"{auto:.4f} | {100 * (auto / singles[best] - 1):+.1f} % | "

@@ -163,6 +163,47 @@ private Q_SLOTS:
         QVERIFY(!fs::exists(m_cli.file("bare")));
     }
 
+    /// After the merging above.
+    void layers_are_chosen_one_after_the_other() {
+        const QStringList choice{"--stats",  m_cli.path("profiles.safetensors"),
+                                 "--keep",   "16",
+                                 "--merge",  "ream",
+                                 "--accept", "low_task_mass",
+                                 "--data",   "python=" + m_cli.sample("calibration/python.txt"),
+                                 "--data",   "cpp=" + m_cli.sample("calibration/cpp.txt")};
+        VERIFY_DONE(m_cli.run(QStringList{"select", m_cli.sample("model"), "--sequential",
+                                          m_cli.path("select.safetensors"), "--out",
+                                          m_cli.path("sequential.json")} +
+                              choice));
+        VERIFY_DONE(m_cli.run(QStringList{"prune", m_cli.sample("model"), "--sequential",
+                                          m_cli.path("prune.safetensors"), "--out",
+                                          m_cli.path("sequential")} +
+                              choice));
+        VERIFY_DONE(
+            m_cli.run({"prune", m_cli.sample("model"), "--expert-plan",
+                       m_cli.path("sequential.json"), "--stats", m_cli.path("select.safetensors"),
+                       "--out", m_cli.path("sequential_by_plan")}));
+        QCOMPARE(ModelSource::open(m_cli.file("sequential_by_plan"))->hash(),
+                 ModelSource::open(m_cli.file("sequential"))->hash());
+        const ExpertStats stats = load_expert_stats(m_cli.file("select.safetensors"));
+        QCOMPARE(load_expert_plan(m_cli.file("sequential.json")).stats_hash, stats.file_hash);
+        QCOMPARE(stats.settings.at("change").at("merge").get<std::string>(), std::string("ream"));
+        const Answer rounds =
+            m_cli.run(QStringList{"prune", m_cli.sample("model"), "--rounds", "2", "--sequential",
+                                  m_cli.path("r.safetensors"), "--out", m_cli.path("rounds")} +
+                      choice);
+        QCOMPARE(rounds.code, 2);
+    }
+
+    void the_model_writes_some_of_the_text() {
+        const Answer own =
+            calibrate("with_own.safetensors", {"--own-text", "0.1", "--own-text-seconds", "100"});
+        VERIFY_DONE(own);
+        const auto tokens = own.json().at("metrics").at("own_tokens").get<std::int64_t>();
+        QVERIFY(tokens >= 8192 / 9 && tokens < 8192 / 9 + 256);
+        QVERIFY(fs::exists(m_cli.file("with_own.own.json")));
+    }
+
     void both_engines_trace_the_same_numbers() {
         write_json_file(m_cli.file("ids.json"), {{5, 100, 2000, 17}, {9, 8, 7, 6}});
         for (const char* engine : {"native", "torch"}) {

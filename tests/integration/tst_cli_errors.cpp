@@ -125,6 +125,10 @@ private Q_SLOTS:
             << QStringList{"select", hub, "--stats", plan, "--keep", "4"} << plan;
         QTest::addRow("select, inside")
             << QStringList{"select", hub, "--stats", plan, "--keep", "4"} << hub + "/plan.json";
+        QTest::addRow("select, layer by layer")
+            << QStringList{"select",       m_cli.sample("model"),  "--stats", "s", "--keep", "4",
+                           "--sequential", m_cli.path("plan.json")}
+            << m_cli.path("plan.json");
         QTest::addRow("merge-stats") << QStringList{"merge-stats", plan} << plan;
         QTest::addRow("trace, the ids") << QStringList{"trace", hub, "--ids", plan} << plan;
         QTest::addRow("run, inside")

@@ -71,6 +71,13 @@ private Q_SLOTS:
                                        << R"({"keep_ratio": 1.01})";
         QTest::addRow("negative count") << "prune"
                                         << R"({"keep_experts": -1})";
+        QTest::addRow("negative limit") << "prune"
+                                        << R"({"scope": "across", "native": true, "lowest": -1})";
+        QTest::addRow("rounds, one after the other")
+            << "prune"
+            << R"({"progressive": true, "sequential": true})";
+        QTest::addRow("own text") << "calibrate"
+                                  << R"({"own_text_share": 0.6})";
         QTest::addRow("type") << "quantize"
                               << R"({"type": "q9_z"})";
         QTest::addRow("no files") << "evaluate"

@@ -98,6 +98,24 @@ private Q_SLOTS:
         QCOMPARE(plan.layers.at(0).kept, (Ids{0, 1, 2, 3, 4, 5, 6}));
     }
 
+    void a_layer_may_be_left_less_on_request() {
+        std::vector<LayerStats> layers(
+            2, tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
+        layers[0].hidden_sq_sum = {1};
+        layers[1].hidden_sq_sum = {1e9};
+        SelectOptions options = keeping(4);
+        options.scope = SelectScope::Across;
+        options.lowest = 1;
+        const auto stats = tiny::stats(layers);
+        QCOMPARE(select_experts(stats, tiny::config(2, 8, 1), options).layers.at(1).kept, Ids{0});
+        options.lowest = 3;
+        QCOMPARE(select_experts(stats, tiny::config(2, 8, 1), options).layers.at(1).kept,
+                 (Ids{0, 1, 2}));
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, tiny::config(2, 8, 4), options));
+        options.lowest = 9;
+        QVERIFY_THROWS_EXCEPTION(Error, select_experts(stats, tiny::config(2, 8, 1), options));
+    }
+
     void least_of_a_layer_data() {
         QTest::addColumn<int>("experts");
         QTest::addColumn<int>("top_k");
