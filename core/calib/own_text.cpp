@@ -54,6 +54,12 @@ public:
     bool has_written(const fs::path& file) const {
         if (!fs::exists(file)) return false;
         Json json = read_json_file(file);
+        if (!json.is_object() || !json.contains("model_hash")) {
+            throw Error(
+                ErrorCode::FileExists,
+                fmt::format("{} is there already, and no text of a model's own.", file.string()),
+                "Move it away, or calibrate into another file.");
+        }
         json.erase("windows");
         return json == identity_;
     }

@@ -27,7 +27,8 @@ struct OwnTextOptions {
 /// it, at temperature 1, until share or time is reached, and writes what comes to `file`: token
 /// ids, each row with its task. A file that the same model wrote to the same data, under the same
 /// options, stands.
-/// @throws Error UsageInvalid for a share or time out of range; as read_calibration_windows();
+/// @throws Error UsageInvalid for a share or time out of range; FileExists if the file is something
+/// else; as read_calibration_windows();
 /// Cancelled
 void write_own_text(const CalibrateRequest& request, const OwnTextOptions& options,
                     const std::filesystem::path& file, std::stop_token stop);

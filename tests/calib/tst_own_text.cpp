@@ -158,6 +158,9 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(Cancelled,
                                  write_own_text(request(), options(0.2), file, stop.get_token()));
         QVERIFY(!fs::exists(file));
+        write_file(file, R"({"notes": "of the user"})");
+        QVERIFY_THROWS_EXCEPTION(Error, write_own_text(request(), options(0.2), file, {}));
+        QCOMPARE(read_file(file), std::string(R"({"notes": "of the user"})"));
         for (const char* text : {"{}", R"({"model_hash":"x","windows":[]})",
                                  R"({"model_hash":"m","windows":[{"task":"a","ids":[]}]})",
                                  R"({"model_hash":"m","windows":[{"task":"a","ids":["b"]}]})"}) {
