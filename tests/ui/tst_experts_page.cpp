@@ -436,10 +436,10 @@ private Q_SLOTS:
     void the_expert_that_the_boxes_name_shows_before_any_is_chosen() {
         openSample();
         auto* rows = m_fixture->find<InfoView>("exp_expert_view");
-        QVERIFY(rows->value(QStringLiteral("rank")).isEmpty());
+        QVERIFY(rows->value(QStringLiteral("positions")).isEmpty());
         tabs().setCurrentIndex(2);
-        QVERIFY2(rows->value(QStringLiteral("rank")).endsWith(QStringLiteral("of 32")),
-                 qPrintable(rows->value(QStringLiteral("rank"))));
+        QVERIFY2(rows->value(QStringLiteral("positions")).endsWith(QStringLiteral("%")),
+                 qPrintable(rows->value(QStringLiteral("positions"))));
         // Lists leave the charts room for their numbers, and the tab leaves the plan in sight.
         QTRY_VERIFY(m_fixture->find("exp_expert_gates_chart")->height() >=
                     8 * m_fixture->window().fontMetrics().lineSpacing());

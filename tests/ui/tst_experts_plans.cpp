@@ -55,8 +55,6 @@ private Q_SLOTS:
         QCOMPARE(detail->value(QStringLiteral("decision")), QStringLiteral("kept, takes in 5, 7"));
         view().choose({{2, 5}});
         QCOMPARE(detail->value(QStringLiteral("decision")), QStringLiteral("merged into 12"));
-        QCOMPARE(m_fixture->find<InfoView>("exp_expert_view")->value(QStringLiteral("decision")),
-                 QStringLiteral("merged into 12"));
         QCOMPARE(m_fixture->find<InfoView>("exp_layer_view")->value(QStringLiteral("merged")),
                  QStringLiteral("2 experts into 1"));
         const auto* table = m_fixture->find<QTableView>("exp_table_table")->model();

@@ -90,6 +90,8 @@ private Q_SLOTS:
         model.setRuns({run("/c", "running")});
         QVERIFY(!chosen.isValid());
         QCOMPARE(cell(model, 0, RunsModel::State), QStringLiteral("running"));
+        // A cell without a word has no name for a screen reader.
+        QCOMPARE(cell(model, 0, RunsModel::Result), QStringLiteral("–"));
     }
 
     void files_are_added_once_and_labelled_by_their_name() {

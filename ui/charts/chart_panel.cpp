@@ -157,7 +157,8 @@ void ChartPanel::setTable(ChartTable table) {
 /// more.
 void ChartPanel::thinTicks() {
     for (auto [axis, steps] : m_steps.asKeyValueRange()) {
-        const double needed = 1.2 * QFontMetrics(axis->labelsFont()).height();
+        // With less of a step, Qt draws dots in place of a number.
+        const double needed = 1.6 * QFontMetrics(axis->labelsFont()).height();
         int every = 1;
         while (every < steps &&
                (steps % every != 0 || m_chart->plotArea().height() * every < needed * steps)) {

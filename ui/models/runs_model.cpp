@@ -96,7 +96,7 @@ QString RunsModel::text(const RunSummary& run, int column) const {
         case State:
             return format::runState(run.state);
         case Result:
-            return run.resultBytes > 0 ? format::fileSize(run.resultBytes) : QString();
+            return run.resultBytes > 0 ? format::fileSize(run.resultBytes) : QStringLiteral("–");
         case Started:
             return QLocale().toString(run.started, QLocale::ShortFormat);
         case Took:
@@ -107,7 +107,7 @@ QString RunsModel::text(const RunSummary& run, int column) const {
 }
 
 QString RunsModel::timeTaken(const RunSummary& run) const {
-    if (!run.started.isValid() || !run.ended.isValid()) return {};
+    if (!run.started.isValid() || !run.ended.isValid()) return QStringLiteral("–");
     return format::duration(static_cast<double>(run.started.secsTo(run.ended)));
 }
 

@@ -12,7 +12,6 @@
 #include "ui/charts/gate_histogram.h"
 #include "ui/charts/task_chart.h"
 #include "ui/models/contexts_model.h"
-#include "ui/models/format.h"
 #include "ui/models/related_experts_model.h"
 #include "ui/theme/metrics.h"
 #include "ui/widgets/info_view.h"
@@ -24,7 +23,7 @@ namespace {
 
 /// So that the plan below stays in sight in a window of the default size.
 constexpr int linesOfTables = 6;
-constexpr int linesOfCharts = 8;
+constexpr int linesOfCharts = 9;
 
 }  // namespace
 
@@ -35,7 +34,6 @@ ExpertsExpertTab::ExpertsExpertTab(ExpertSession& session, QWidget* parent)
       m_contexts(new ContextsModel(this)) {
     buildLayout();
     connect(&m_session, &ExpertSession::dataChanged, this, &ExpertsExpertTab::showData);
-    connect(&m_session, &ExpertSession::planChanged, this, &ExpertsExpertTab::showRows);
     connect(m_layer, &QSpinBox::valueChanged, this, &ExpertsExpertTab::choose);
     connect(m_expert, &QSpinBox::valueChanged, this, &ExpertsExpertTab::choose);
     connect(m_show, &QPushButton::clicked, this, [this] {
@@ -173,38 +171,18 @@ void ExpertsExpertTab::showPartners() {
     m_partners->setExperts(std::move(partners));
 }
 
+/// What stands beside the tab is not said again.
 void ExpertsExpertTab::showRows() {
-    const ExpertDataPtr& known = m_session.data();
-    if (!known || m_facts.rank == 0) return;
-    std::vector<InfoRow> rows{{QStringLiteral("decision"),
-                               tr("Decision"),
-                               decisionText(m_session.plan(), m_facts.cell),
-                               false,
-                               {}},
-                              {QStringLiteral("rank"),
-                               tr("Rank"),
-                               tr("%1 of %2").arg(m_facts.rank).arg(known->numExperts()),
-                               false,
-                               {}}};
     const auto total = std::accumulate(m_facts.positions.begin(), m_facts.positions.end(), 0LL);
-    if (total > 0) {
-        QStringList eighths;
-        for (const std::int64_t count : m_facts.positions) {
-            eighths.append(QString::number(
-                std::lround(100.0 * static_cast<double>(count) / static_cast<double>(total))));
-        }
-        rows.push_back({QStringLiteral("positions"), tr("By place in the window"),
-                        tr("%1 %").arg(eighths.join(QStringLiteral("  "))), false,
-                        tr("In each eighth of the window, from its begin to its end.")});
+    if (total == 0) return m_rows->setRows({});
+    QStringList eighths;
+    for (const std::int64_t count : m_facts.positions) {
+        eighths.append(QString::number(
+            std::lround(100.0 * static_cast<double>(count) / static_cast<double>(total))));
     }
-    if (m_facts.nearest) {
-        rows.push_back({QStringLiteral("nearest"), tr("Most like it"),
-                        tr("%1 (cosine %2)")
-                            .arg(m_facts.nearest->first)
-                            .arg(format::significant(m_facts.nearest->second)),
-                        false, tr("By the direction of the mean output.")});
-    }
-    m_rows->setRows(rows);
+    m_rows->setRows({{QStringLiteral("positions"), tr("By place in the window"),
+                      tr("%1 %").arg(eighths.join(QStringLiteral("  "))), false,
+                      tr("In each eighth of the window, from its begin to its end.")}});
 }
 
 }  // namespace espalier::ui
