@@ -132,7 +132,7 @@ QVariant TaskTableModel::headerData(int section, Qt::Orientation orientation, in
         case Tokens:
             return tr("Tokens");
         case Carriers:
-            return tr("Half carried by");
+            return tr("Carry half");
         case MassKept:
             return tr("Output kept");
         default:

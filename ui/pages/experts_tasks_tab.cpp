@@ -1,5 +1,6 @@
 #include "ui/pages/experts_tasks_tab.h"
 
+#include <QHeaderView>
 #include <QTableView>
 #include <QVBoxLayout>
 
@@ -26,6 +27,9 @@ void ExpertsTasksTab::buildLayout() {
     m_table->setAccessibleName(tr("Tasks"));
     m_table->setModel(m_model);
     setUpTable(*m_table);
+    // Names are short, and what the others need must not take them away.
+    m_table->horizontalHeader()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+    m_table->horizontalHeader()->setStretchLastSection(true);
     m_title = new TextLabel(TextKind::Heading);
     m_champions = new TextLabel(TextKind::Body);
     m_champions->setObjectName(QStringLiteral("exp_tasks_champions_label"));
