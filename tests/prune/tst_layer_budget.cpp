@@ -16,6 +16,16 @@ namespace {
 using Ids = std::vector<std::int32_t>;
 using tiny::keeping;
 
+/// Two layers of eight experts, the first the best; what goes from the second counts the less the
+/// longer its stream is.
+ExpertStats two_alike(double second_stream) {
+    std::vector<LayerStats> layers(2,
+                                   tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
+    layers[0].hidden_sq_sum = {1};
+    layers[1].hidden_sq_sum = {second_stream};
+    return tiny::stats(layers);
+}
+
 }  // namespace
 
 class TestLayerBudget : public QObject {
@@ -65,13 +75,9 @@ private Q_SLOTS:
     }
 
     void no_layer_goes_below_a_quarter() {
-        std::vector<LayerStats> layers(
-            2, tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
-        layers[0].hidden_sq_sum = {1};
-        layers[1].hidden_sq_sum = {1e9};
         SelectOptions options = keeping(4);
         options.scope = SelectScope::Across;
-        const auto stats = tiny::stats(layers);
+        const auto stats = two_alike(1e9);
         const auto plan = select_experts(stats, tiny::config(2, 8, 1), options);
         QCOMPARE(plan.layers.at(1).kept, (Ids{0, 1}));
         QCOMPARE(plan.layers.at(0).kept.size(), std::size_t{6});
@@ -86,27 +92,19 @@ private Q_SLOTS:
     }
 
     void what_is_forced_out_goes_below_a_quarter() {
-        std::vector<LayerStats> layers(
-            2, tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
-        layers[0].hidden_sq_sum = {1};
-        layers[1].hidden_sq_sum = {1};
         SelectOptions options = keeping(4);
         options.scope = SelectScope::Across;
         options.wishes[1] = {{}, {}, {0, 1, 2, 3, 4, 5, 6}};
-        const auto plan = select_experts(tiny::stats(layers), tiny::config(2, 8, 1), options);
+        const auto plan = select_experts(two_alike(1), tiny::config(2, 8, 1), options);
         QCOMPARE(plan.layers.at(1).kept, Ids{7});
         QCOMPARE(plan.layers.at(0).kept, (Ids{0, 1, 2, 3, 4, 5, 6}));
     }
 
     void a_layer_may_be_left_less_on_request() {
-        std::vector<LayerStats> layers(
-            2, tiny::layer({5, 5, 5, 5, 5, 5, 5, 5}, {8, 7, 6, 5, 4, 3, 2, 1}));
-        layers[0].hidden_sq_sum = {1};
-        layers[1].hidden_sq_sum = {1e9};
         SelectOptions options = keeping(4);
         options.scope = SelectScope::Across;
         options.lowest = 1;
-        const auto stats = tiny::stats(layers);
+        const auto stats = two_alike(1e9);
         QCOMPARE(select_experts(stats, tiny::config(2, 8, 1), options).layers.at(1).kept, Ids{0});
         options.lowest = 3;
         QCOMPARE(select_experts(stats, tiny::config(2, 8, 1), options).layers.at(1).kept,

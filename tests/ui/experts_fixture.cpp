@@ -2,6 +2,7 @@
 
 #include <QComboBox>
 #include <QFile>
+#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QTabWidget>
 #include <QTest>
@@ -87,6 +88,13 @@ QString addCalibration(WindowFixture& fixture, Gathered gathered) {
     Library(library_path()).index_run(path);
     return QString::fromStdString(
         (folder.stage_path(0, "calibrate") / "stats.safetensors").string());
+}
+
+std::unique_ptr<ExpertsWindow> makeExpertsWindow() {
+    QTest::failOnWarning(QRegularExpression(
+        QStringLiteral("^(?!This plugin does not support (propagateSizeHints|raise|setParent))")));
+    auto made = std::make_unique<ExpertsWindow>();
+    return QTest::qWaitForWindowActive(&made->window()) ? std::move(made) : nullptr;
 }
 
 ExpertsPage& ExpertsWindow::page() { return *find<ExpertsPage>("expertsPage"); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QString>
+#include <memory>
 
 #include "ui/bridge/expert_session.h"
 #include "window_fixture.h"
@@ -42,6 +43,10 @@ public:
     /// As if the user had chosen the entry with that text.
     void choose(const char* combo, const QString& text);
 };
+
+/// A new one that is active; null if it does not become so. Warnings fail the test from now on, but
+/// for what Qt says of every dialog and tooltip without a screen.
+std::unique_ptr<ExpertsWindow> makeExpertsWindow();
 
 /// What core chooses of the sample. @param wishes what is locked and forced out
 espalier::ExpertPlan selected(std::int64_t keep, const std::string& criterion = "reap",
