@@ -116,19 +116,16 @@ ExpertPlan choose_sequentially(const SelectionOptions& selection, const SelectOp
                                const Session& session) {
     require_apart(selection.sequential, {model.path(), selection.stats});
     ProgressLine line;
-    SequentialInput input{
+    const SequentialInput input{
         .model = model,
         .stats = stats,
         .options = options,
-        .data = {},
+        .data = probe_request(selection.search).data,
         .probe_file = selection.search.probe,
         .out = selection.sequential,
         .num_threads = session.num_threads,
         .memory_budget = session.memory_budget,
         .progress = [&](double share, const std::string& now) { line.show(share, now); }};
-    for (const std::string& text : selection.search.data) {
-        input.data.push_back(parse_data_source(text));
-    }
     ExpertPlan plan = select_sequentially(input, session.stop).plan;
     line.clear();
     return plan;

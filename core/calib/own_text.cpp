@@ -40,7 +40,7 @@ public:
           stop_(std::move(stop)),
           source_(ModelSource::open(request.model)),
           data_(read_calibration_windows(request, *source_)),
-          pool_(options.num_threads > 0 ? options.num_threads : num_physical_cores()),
+          pool_(options.num_threads),
           context_(static_cast<std::size_t>(request.context)) {
         identity_ = {{"version", 1},
                      {"model_hash", source_->hash()},

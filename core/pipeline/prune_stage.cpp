@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/cancel.h"
@@ -47,6 +49,14 @@ ExpertStats load_stats(const StageContext& context, const PruneConfig& config,
                                 context.state.stats_model);
 }
 
+/// Told while experts are chosen.
+std::function<void(double fraction, const std::string& text)> choosing_progress(
+    const StageContext& context) {
+    return [&context](double fraction, const std::string& text) {
+        context.observer.on_event(StageProgress{context.index, kSearchShare * fraction, text});
+    };
+}
+
 SearchWindows search_windows(const StageContext& context, const PruneConfig& config,
                              const ModelSource& model) {
     return read_search_windows(model, {.data = context.recipe.data,
@@ -58,9 +68,6 @@ ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
                        const ModelSource& model, const ExpertStats& stats,
                        const SelectOptions& options) {
     ThreadPool pool(context.num_threads);
-    const auto progress = [&](double fraction, const std::string& text) {
-        context.observer.on_event(StageProgress{context.index, kSearchShare * fraction, text});
-    };
     return select_by_measurement({.model = model,
                                   .stats = stats,
                                   .options = options,
@@ -68,7 +75,7 @@ ExpertPlan search_plan(const StageContext& context, const PruneConfig& config,
                                   .seconds = config.search_seconds,
                                   .max_tries = config.search_tries,
                                   .pool = pool,
-                                  .progress = progress},
+                                  .progress = choosing_progress(context)},
                                  context.stop);
 }
 
@@ -103,9 +110,6 @@ fs::path sequential_stats(const StageContext& context) {
 
 ExpertPlan choose_sequentially(const StageContext& context, const PruneConfig& config,
                                const ModelSource& model, const ExpertStats& stats) {
-    const auto progress = [&](double fraction, const std::string& text) {
-        context.observer.on_event(StageProgress{context.index, kSearchShare * fraction, text});
-    };
     return select_sequentially({.model = model,
                                 .stats = stats,
                                 .options = select_options(context, config),
@@ -114,7 +118,7 @@ ExpertPlan choose_sequentially(const StageContext& context, const PruneConfig& c
                                 .out = sequential_stats(context),
                                 .num_threads = context.num_threads,
                                 .memory_budget = context.memory_budget,
-                                .progress = progress},
+                                .progress = choosing_progress(context)},
                                context.stop)
         .plan;
 }

@@ -137,12 +137,11 @@ SequentialSelection select_sequentially(const SequentialInput& input, std::stop_
         const ExpertPlan plan = select_layer(stats, config, layer, options);
         LayerChange change{.source = nullptr, .mask = mask_of(plan, config)};
         if (plan.merges()) {
-            change.source =
-                merged_layer({.model = input.model,
-                              .plan = plan,
-                              .stats = stats,
-                              .num_threads = std::max<std::size_t>(1, input.num_threads)},
-                             layer, stop);
+            change.source = merged_layer({.model = input.model,
+                                          .plan = plan,
+                                          .stats = stats,
+                                          .num_threads = input.num_threads},
+                                         layer, stop);
         }
         return change;
     };
